@@ -1,4 +1,4 @@
-"""Open a model file: find it, check that it is ours and whole, and start ONNX Runtime on the device asked for."""
+"""Open a model file: find it, check that it is ours and whole, start ONNX Runtime on the device asked for."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What people run: the command line and pages. The only floor that reads arguments and prints."""
