@@ -1,0 +1,44 @@
+"""Skips tests whose needs this machine cannot meet, unless ONEDEPTH_REQUIRE (`browser,shared_data`) forbids it."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("ONEDEPTH_SHARED") or Path(__file__).parents[2] / "shared")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
+NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
+    "shared_data": (lambda: (SHARED / "data").is_dir(), "the folder named by ONEDEPTH_SHARED"),
+    "browser": (lambda: any(map(shutil.which, BROWSERS)), "Chromium"),
+    "gpu": (_has_gpu, "a CUDA or MPS device"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    required = set(filter(None, os.environ.get("ONEDEPTH_REQUIRE", "").split(",")))
+    if unknown := required - NEEDS.keys():
+        raise pytest.UsageError(f"ONEDEPTH_REQUIRE names {sorted(unknown)}; known are {sorted(NEEDS)}")
+    for marker, (available, what) in NEEDS.items():
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        if not marked or available():
+            continue
+        if marker in required:
+            raise pytest.UsageError(f"ONEDEPTH_REQUIRE names {marker}, but {what} is missing")
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=f"needs {what}"))
+
+
+@pytest.fixture(scope="session")
+def shared_folder() -> Path:
+    """The read-only folder of real data and rival models; only for tests marked `shared_data`."""
+    return SHARED
