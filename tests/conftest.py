@@ -1,4 +1,4 @@
-"""Skips tests whose needs this machine cannot meet, unless ONEDEPTH_REQUIRE (`browser,shared_data`) forbids it."""
+"""Skips tests whose needs this machine cannot meet, unless ONEDEPTH_REQUIRE (say `browser`) forbids it."""
 
 import os
 import shutil

@@ -1,12 +1,12 @@
-"""Runs the README and the documentation: every `bash` and `python` block, top to bottom, one page at a time.
+"""Runs the README and the documentation: every `bash` and `python` block, top to bottom, page by page.
 
-A page runs in a folder of its own that holds `examples/`, `recipes/`, `photo.jpg` and `photos/`; its Python blocks share
-one namespace. A comment directly above a block changes what is run:
+A page runs in a folder of its own that holds `examples/`, `recipes/`, `photo.jpg` and `photos/`; its Python
+blocks share one namespace. A comment directly above a block changes what is run:
 
-    <!-- test: skip, because REASON -->          the block is not run
-    <!-- test: shortened                         these lines are run instead; each must begin like one of the block
+    <!-- test: skip, because REASON -->     the block is not run
+    <!-- test: shortened
     onedepth train recipes/metric_v0.yaml --max-steps 2
-    -->
+    -->                                     these lines are run instead; each must begin like one of the block
 """
 
 import os
@@ -157,7 +157,7 @@ def test_markers_are_understood(tmp_path: Path) -> None:
         "<!-- test: shortened\nseq 1\n-->\n\n```bash\nseq 1 \\\n  99  # long\n```\n```yaml\na: 1\n```\n"
     )
     assert [block.runnable for block in blocks(page)] == ["ls\n", "", "seq 1"]
-    assert [block.where for block in blocks(page)] == ["page.md:2", "page.md:7", "page.md:15"]
+    assert [block.where for block in blocks(page)] == ["page.md:2", "page.md:7", "page.md:14"]
     assert commands("seq 1 \\\n  99  # long\n# no\n") == ["seq 1    99"]
 
 
