@@ -1,0 +1,56 @@
+"""What a depth network is made of, as data: stored in recipes, checkpoints and model files."""
+
+import math
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+STRIDE = 32  # input sizes are multiples of it, which makes every encoder's padding a constant
+
+Size = tuple[int, int]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class NetworkConfig(BaseModel):
+    """Architecture and camera conventions of a `DepthNet`.
+
+    Attributes:
+        encoder: Name of any timm model that supports `features_only`.
+        decoder: Name of a decoder in `networks.decoders.DECODERS`.
+        canonical_focal: Focal length in pixels of the canonical camera at network resolution (Metric3D, f_c).
+        input_sizes: (width, height) that the network is run at; a photo meets the one of nearest aspect.
+        depth_range: Smallest and largest depth in metres of the labels; its middle starts the output.
+        freeze_statistics: Keep the encoder's pretrained normalisation statistics. All views of a step are
+            then normalised alike, and a step does not depend on how a batch is split over processes.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    encoder: str = "tf_efficientnet_lite0"
+    decoder: str = "light"
+    canonical_focal: Positive = 200.0
+    input_sizes: tuple[Size, ...] = ((256, 192), (192, 256), (224, 224), (288, 160), (160, 288), (384, 128))
+    depth_range: tuple[Positive, Positive] = (0.1, 100.0)
+    freeze_statistics: bool = True
+
+    @field_validator("input_sizes")
+    @classmethod
+    def _multiples(cls, sizes: tuple[Size, ...]) -> tuple[Size, ...]:
+        if not sizes:
+            raise ValueError("needs at least one (width, height)")
+        for width, height in sizes:
+            if width <= 0 or height <= 0 or width % STRIDE or height % STRIDE:
+                raise ValueError(f"{width}x{height}: width and height must be positive multiples of {STRIDE}")
+        return sizes
+
+    @field_validator("depth_range")
+    @classmethod
+    def _ordered(cls, limits: tuple[float, float]) -> tuple[float, float]:
+        if limits[0] >= limits[1]:
+            raise ValueError(f"the first limit must be below the second, found {list(limits)}")
+        return limits
+
+    def nearest_size(self, width: int, height: int) -> Size:
+        """The input size whose aspect ratio is nearest in logarithm to that of a `width` x `height` image."""
+        aspect = math.log(width / height)
+        return min(self.input_sizes, key=lambda size: abs(math.log(size[0] / size[1]) - aspect))

@@ -1,0 +1,83 @@
+"""The depth network: image in, canonical depth out."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from onedepth.errors import ConfigError
+from onedepth.networks.config import STRIDE, NetworkConfig
+from onedepth.networks.decoders import build_decoder
+from onedepth.networks.encoder import build_encoder
+
+_LOG_LIMITS = (math.log(1e-3), math.log(1e4))  # metres; keeps exp() finite, far outside any label
+
+
+class DepthNet(nn.Module):
+    """Canonical depth from an image: the depth as a camera of focal `canonical_focal` would see it.
+
+    Metres are canonical depth times f / f_c, with f the focal length at network resolution (Metric3D, CSTM_label).
+
+    Args:
+        config: Architecture and canonical camera.
+        pretrained: Start the encoder from ImageNet weights.
+
+    Raises:
+        ConfigError: Unknown encoder or decoder, or an encoder whose finest level is not at stride 2 or 4.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: NetworkConfig, *, pretrained: bool = False) -> None:
+        super().__init__()
+        encoder = build_encoder(config.encoder, pretrained=pretrained)
+        if encoder.strides[0] not in (2, 4) or encoder.strides[-1] != STRIDE:
+            raise ConfigError(
+                f"encoder {config.encoder!r} has strides {encoder.strides}; needs 2 or 4 first and {STRIDE} last"
+            )
+        self.config = config
+        self.strides = encoder.strides
+        self.encoder = encoder.module
+        self.decoder = build_decoder(config.decoder, encoder.channels, encoder.strides)
+        self.register_buffer("mean", torch.tensor(encoder.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(encoder.std).view(1, 3, 1, 1), persistent=False)
+        low, high = config.depth_range
+        self.log_start = 0.5 * (math.log(low) + math.log(high))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Predict canonical depth.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1]; H and W multiples of 32.
+
+        Returns:
+            (B, 1, H, W) canonical depth in metres, > 0.
+        """
+        features = self.encoder((image - self.mean) / self.std)[-len(self.strides) :]
+        log_depth = self.decoder(features).float() + self.log_start
+        log_depth = F.interpolate(
+            log_depth, scale_factor=float(self.strides[0]), mode="bilinear", align_corners=False
+        )
+        return log_depth.clamp(*_LOG_LIMITS).exp()
+
+    def train(self, mode: bool = True) -> "DepthNet":
+        """Set the mode; frozen normalisation statistics stay in evaluation mode."""
+        super().train(mode)
+        if self.config.freeze_statistics:
+            for layer in self.modules():
+                if isinstance(layer, _BatchNorm):
+                    layer.eval()
+        return self
+
+
+def canonical_scale(focal: Tensor, canonical_focal: float) -> Tensor:
+    """Factor f / f_c that turns canonical depth into metres (Metric3D eq. 2), (B,) -> (B, 1, 1, 1).
+
+    Args:
+        focal: Focal length in pixels at the resolution the network sees, sqrt(fx * fy).
+        canonical_focal: Focal length of the canonical camera.
+    """
+    return (focal / canonical_focal).view(-1, 1, 1, 1)
