@@ -42,3 +42,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def shared_folder() -> Path:
     """The read-only folder of real data and rival models; only for tests marked `shared_data`."""
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A valid model file whose metres `tiny_model.metres` computes by hand."""
+    from tiny_model import write_tiny_model
+
+    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")

@@ -1,0 +1,77 @@
+"""Plan a run over many photos: which file is written for which photo, before anything is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from onedepth.errors import ConfigError
+from onedepth.files.image_search import FoundImage
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One photo and the files to write for it.
+
+    Attributes:
+        photo: The photo's file.
+        name: Relative name of the results, unique in the run.
+        outputs: Format name -> file to write.
+    """
+
+    photo: Path
+    name: Path
+    outputs: Mapping[str, Path]
+
+
+def plan_jobs(images: Iterable[FoundImage], folder: Path, endings: Mapping[str, str]) -> list[Job]:
+    """Give every photo its output files.
+
+    Results are named `FOLDER/NAME` + ending, where NAME keeps the sub-folders of a folder that was searched.
+    Photos of one folder that differ only in their suffix keep it in the name (`a_jpg`, `a_png`). Earlier
+    results of the same run that a search came across are not taken for photos.
+
+    Args:
+        images: Photos; one that comes twice is taken once.
+        folder: Output folder.
+        endings: Format name -> what is put behind the name, such as `_depth.png`.
+
+    Raises:
+        ConfigError: If two photos would write the same file, or a result would replace a photo.
+    """
+    once = list({image.path.resolve(): image for image in images}.values())
+    jobs = _named(once, folder, endings)
+    results = {output.resolve() for job in jobs for output in job.outputs.values()}
+    photos = [image for image in once if image.named or image.path.resolve() not in results]
+    jobs = _named(photos, folder, endings)
+    _refuse_clashes(jobs)
+    return jobs
+
+
+def _named(images: Sequence[FoundImage], folder: Path, endings: Mapping[str, str]) -> list[Job]:
+    count = Counter(image.name for image in images)
+    jobs = []
+    for image in images:
+        name = image.name
+        if count[name] > 1:
+            name = name.with_name(f"{name.name}_{image.path.suffix[1:].lower()}")
+        outputs = {kind: folder / name.with_name(f"{name.name}{ending}") for kind, ending in endings.items()}
+        jobs.append(Job(image.path, name, outputs))
+    return jobs
+
+
+def _refuse_clashes(jobs: Sequence[Job]) -> None:
+    photos = {job.photo.resolve(): job.photo for job in jobs}
+    writers: dict[Path, Path] = {}
+    for job in jobs:
+        for output in job.outputs.values():
+            if output.resolve() in photos:
+                raise ConfigError(f"{output}: would replace a photo; choose another output folder with -o")
+            other = writers.setdefault(output, job.photo)
+            if other is not job.photo:
+                raise ConfigError(
+                    f"{other} and {job.photo} would both write {output}; rename one, or give the folder above "
+                    "them, whose sub-folders are kept"
+                )
