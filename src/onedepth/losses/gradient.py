@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from onedepth.losses.masked import check_maps, fill, safe_log
+from onedepth.losses.masked import check_maps, fill, log_ratio, weights
 from onedepth.losses.precision import full_precision
 
 _MAP = (1, 2, 3)
@@ -48,7 +47,7 @@ def log_gradient(prediction: Tensor, target: Tensor, mask: Tensor, *, scales: in
         Tensor (B,), >= 0; 0 for an image without valid neighbours.
     """
     check_maps(prediction, target, mask)
-    return residual_gradient(safe_log(prediction, mask) - safe_log(target, mask), mask, scales=scales)
+    return residual_gradient(log_ratio(prediction, target, mask), mask, scales=scales)
 
 
 @full_precision
@@ -64,17 +63,18 @@ def residual_gradient(residual: Tensor, mask: Tensor, *, scales: int = 4) -> Ten
         Tensor (B,), >= 0.
     """
     residual = fill(residual, mask)
+    weight = weights(mask, residual.dtype)
     total = residual.new_zeros(residual.shape[0])
     for level in range(scales):
         if level:  # halving the halved map picks every 2^k-th pixel and keeps the backward pass small
-            residual, mask = residual[..., ::2, ::2], mask[..., ::2, ::2]
-        pixels = mask.sum(_MAP).clamp_min(1).to(residual.dtype)
-        total = total + (_steps(residual, mask, -1) + _steps(residual, mask, -2)) / pixels
+            residual, weight = residual[..., ::2, ::2], weight[..., ::2, ::2]
+        pixels = weight.sum(_MAP).clamp_min(1.0)
+        total = total + (_steps(residual, weight, -1) + _steps(residual, weight, -2)) / pixels
     return total
 
 
-def _steps(residual: Tensor, mask: Tensor, axis: int) -> Tensor:
+def _steps(residual: Tensor, weight: Tensor, axis: int) -> Tensor:
     length = residual.shape[axis] - 1
-    both = mask.narrow(axis, 1, length) & mask.narrow(axis, 0, length)
+    both = weight.narrow(axis, 1, length) * weight.narrow(axis, 0, length)
     step = residual.narrow(axis, 1, length) - residual.narrow(axis, 0, length)
-    return torch.where(both, step, 0.0).abs().sum(_MAP)
+    return (step * both).abs().sum(_MAP)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from onedepth.losses.masked import check_maps, masked_mean, safe_log
+from onedepth.losses.masked import check_maps, count, log_ratio, weights
 from onedepth.losses.precision import full_precision
 
 
@@ -26,8 +26,10 @@ def silog(prediction: Tensor, target: Tensor, mask: Tensor, *, variance_focus: f
     """
     check_maps(prediction, target, mask)
     mask = mask.flatten(1)
-    error = safe_log(prediction.flatten(1), mask) - safe_log(target.flatten(1), mask)
-    mean = masked_mean(error, mask)
+    pixels = count(mask, prediction.dtype)
+    error = log_ratio(prediction.flatten(1), target.flatten(1), mask)
+    mean = error.sum(-1) / pixels
     # The variance first: mean(d^2) - mean(d)^2 would cancel to a negative number when d is nearly constant.
-    variance = masked_mean((error - mean.unsqueeze(-1)).square(), mask)
+    deviation = (error - mean.unsqueeze(-1)) * weights(mask, error.dtype)
+    variance = deviation.square().sum(-1) / pixels
     return variance + (1.0 - variance_focus) * mean.square()
