@@ -25,7 +25,7 @@ ASSUMED_FOCAL_35MM = 28.0  # between the main (24-28 mm) cameras of phones and t
 ASSUMED_UNCERTAINTY = 0.30
 
 # EXIF orientation tag -> (transpose, mirror x, mirror y), applied in this order to make the raster upright.
-_ORIENTATIONS = {
+ORIENTATIONS = {
     1: (False, False, False),
     2: (False, True, False),
     3: (False, True, True),
@@ -252,9 +252,9 @@ class Camera:
         Raises:
             CameraError: When the tag is not 1 to 8.
         """
-        if tag not in _ORIENTATIONS:
+        if tag not in ORIENTATIONS:
             raise CameraError(f"EXIF orientation must be 1 to 8, found {tag!r}")
-        transpose, mirror_x, mirror_y = _ORIENTATIONS[tag]
+        transpose, mirror_x, mirror_y = ORIENTATIONS[tag]
         camera = self._transposed() if transpose else self
         camera = camera.flip() if mirror_x else camera
         return camera._transposed().flip()._transposed() if mirror_y else camera
@@ -316,7 +316,9 @@ def _whole(value: Any, what: str, least: int = 1) -> int:
     try:
         number = operator.index(value)
     except TypeError:
-        raise CameraError(f"{what} must be a whole number of pixels, found {value!r}") from None
+        number = None
+    if number is None or isinstance(value, bool):
+        raise CameraError(f"{what} must be a whole number of pixels, found {value!r}")
     if number < least:
         raise CameraError(f"{what} must be at least {least}, found {number}")
     return number
@@ -324,9 +326,11 @@ def _whole(value: Any, what: str, least: int = 1) -> int:
 
 def _finite(value: Any, what: str) -> float:
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise CameraError(f"{what} must be a number, found {value!r}") from None
+        number = None if isinstance(value, bool | str | bytes) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None:
+        raise CameraError(f"{what} must be a number, found {value!r}")
     if not math.isfinite(number):
         raise CameraError(f"{what} must be finite, found {number}")
     return number
