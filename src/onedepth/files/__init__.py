@@ -1,1 +1,1 @@
-"""Reading and writing: photos, cameras, depth maps, point clouds, meshes and pictures; torch never comes in here."""
+"""Reading and writing photos, cameras, depth maps, point clouds, meshes and pictures; never imports torch."""

@@ -15,8 +15,8 @@ from onedepth.errors import OneDepthError
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it becomes `path` when the block ends without an error.
 
-    The temporary name keeps the suffix, because many writers choose their format by it. Whatever happens inside
-    the block (an exception, Ctrl-C, a full disk), an older file at `path` stays as it was and nothing
+    The temporary name keeps the suffix, because many writers choose their format by it. Whatever happens
+    inside the block (an exception, Ctrl-C, a full disk), an older file at `path` stays as it was and nothing
     half-written is left behind. A symbolic link at `path` is followed, so it stays a link.
 
     Args:
@@ -26,8 +26,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         A path in the same folder (rename is atomic only within one file system), where nothing exists yet.
 
     Raises:
-        OneDepthError: the folder is missing, `path` is a folder, the system refuses the write (permission, disk
-            full), or the block ended without writing anything. Errors of other types pass through unchanged.
+        OneDepthError: the folder is missing, `path` is a folder, the system refuses the write (permission,
+            disk full), or the block ended without writing anything. Other errors pass through unchanged.
     """
     given, target = Path(path), Path(os.path.realpath(path))
     if target.is_dir():
