@@ -15,7 +15,7 @@ from onedepth.errors import ImageError
 from onedepth.files.image_kinds import DECODE_ERRORS, error_text, open_image
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Exif, Image
 
     from onedepth.camera import Camera
 
@@ -121,7 +121,7 @@ def _photo_from_pil(image: Image, path: Path | None) -> Photo:
 
     notes = _load(image)
     width, height = image.size
-    exif = image.getexif()
+    exif = _exif(image, notes)
     tag = orientation(exif)
     camera = camera_from_exif(exif, width, height)
     upright = camera.orient(tag) if camera is not None else None
@@ -140,6 +140,16 @@ def _load(image: Image) -> list[str]:
         raise ImageError(f"damaged or incomplete image ({error_text(error)})") from error
     several = animated and image.format not in _STILLS_IN_PARTS
     return ["animated or of several pages: the first is used"] if several else []
+
+
+def _exif(image: Image, notes: list[str]) -> Exif:
+    try:
+        return image.getexif()
+    except DECODE_ERRORS:  # the pixels are good: better a photo without camera than none
+        from PIL.Image import Exif
+
+        notes.append("damaged EXIF: left out")
+        return Exif()
 
 
 def _rgb_from_pil(image: Image, notes: list[str]) -> npt.NDArray[np.uint8]:

@@ -30,22 +30,22 @@ def plan_jobs(images: Iterable[FoundImage], folder: Path, endings: Mapping[str, 
     """Give every photo its output files.
 
     Results are named `FOLDER/NAME` + ending, where NAME keeps the sub-folders of a folder that was searched.
-    Photos of one folder that differ only in their suffix keep it in the name (`a_jpg`, `a_png`). Earlier
-    results of the same run that a search came across are not taken for photos.
+    Photos of one folder that differ only in their suffix keep it in the name (`a_jpg`, `a_png`).
 
     Args:
         images: Photos; one that comes twice is taken once.
         folder: Output folder.
-        endings: Format name -> what is put behind the name, such as `_depth.png`.
+        endings: Format name -> what is put behind the name, such as `_picture.png`.
 
     Raises:
-        ConfigError: If two photos would write the same file, or a result would replace a photo.
+        ConfigError: If two photos would write the same file, a result would replace a photo, or results would
+            come to lie among photos of a searched folder, where the next run would take them for photos.
     """
-    once = list({image.path.resolve(): image for image in images}.values())
-    jobs = _named(once, folder, endings)
-    results = {output.resolve() for job in jobs for output in job.outputs.values()}
-    photos = [image for image in once if image.named or image.path.resolve() not in results]
-    jobs = _named(photos, folder, endings)
+    once: dict[Path, FoundImage] = {}
+    for image in images:
+        once.setdefault(image.path.resolve(), image)
+    jobs = _named(list(once.values()), folder, endings)
+    _refuse_mixing([image for image in once.values() if not image.named], jobs)
     _refuse_clashes(jobs)
     return jobs
 
@@ -62,6 +62,17 @@ def _named(images: Sequence[FoundImage], folder: Path, endings: Mapping[str, str
     return jobs
 
 
+def _refuse_mixing(searched: Sequence[FoundImage], jobs: Sequence[Job]) -> None:
+    folders = {image.path.parent.resolve() for image in searched}
+    for job in jobs:
+        for output in job.outputs.values():
+            if output.parent.resolve() in folders:
+                raise ConfigError(
+                    f"{output.parent}: holds photos, and the next run would take results for photos; "
+                    "choose another output folder with -o"
+                )
+
+
 def _refuse_clashes(jobs: Sequence[Job]) -> None:
     photos = {job.photo.resolve(): job.photo for job in jobs}
     writers: dict[Path, Path] = {}
@@ -72,6 +83,6 @@ def _refuse_clashes(jobs: Sequence[Job]) -> None:
             other = writers.setdefault(output, job.photo)
             if other is not job.photo:
                 raise ConfigError(
-                    f"{other} and {job.photo} would both write {output}; rename one, or give the folder above "
-                    "them, whose sub-folders are kept"
+                    f"{other} and {job.photo} would both write {output}; rename one, or give the folder "
+                    "above them, whose sub-folders are kept"
                 )
