@@ -33,7 +33,7 @@ $(DEMO_ENV)/.installed: pyproject.toml $(shell find src -type f ! -name '*.pyc')
 
 .PHONY: demo
 demo: $(DEMO_ENV)/.installed  ## predict depth for examples/ with the base install, and make a page of it
-	$(DEMO_ENV)/bin/onedepth predict examples -o demo --format png16 --format picture --html --overwrite
+	$(DEMO_ENV)/bin/onedepth predict examples -o demo --html --overwrite
 	@echo "Look at demo/index.html; the depth files (16-bit PNG, millimetres) lie beside it."
 
 .PHONY: test

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from _machine import EXAMPLES, print_header
 
-FORMATS = ("png16", "npz", "exr", "tiff", "pfm", "ply", "glb", "picture")
 GROWTH_ALLOWED = 1.05
 
 
@@ -39,9 +38,8 @@ def main() -> None:
         "Soak: memory and open files over time", ["onedepth", "onnxruntime", "opencv-python-headless"]
     )
 
-    from onedepth.files.depth_formats import write_depth
-
     import onedepth
+    from onedepth.files.depth_formats import FORMATS, write_depth
     from onedepth.files.images import photo_from
 
     predictor = onedepth.load()
@@ -51,7 +49,8 @@ def main() -> None:
         for pixels, step, form in zip(
             itertools.cycle(photos), itertools.cycle((1, 2, 3)), itertools.cycle(FORMATS), strict=False
         ):
-            write_depth(predictor.predict(pixels[::step, ::step].copy()), Path(folder, "depth"), format=form)
+            path = Path(folder, f"depth{FORMATS[form].ending}")
+            write_depth(predictor.predict(pixels[::step, ::step].copy()), path, form)
             done += 1
             elapsed = (time.monotonic() - start) / 60
             if mark is None and elapsed > options.minutes / 5:
