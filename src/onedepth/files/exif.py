@@ -2,7 +2,7 @@
 
 Everything here is about the raster as it is stored; turn pixels and camera upright afterwards, with
 `orient_pixels` and `Camera.orient`. Decoders that turn the pixels themselves (pillow_heif) reset the
-orientation tag to 1, and the focal length does not care which way up the photo is: HEIC needs nothing special.
+orientation tag to 1, and the focal length does not care which way up the photo is.
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ _PLANE_X, _PLANE_Y, _PLANE_UNIT = 0xA20E, 0xA20F, 0xA210
 _DIGITAL_ZOOM = 0xA404
 _FOCAL_35MM = 0xA405
 
-_UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # FocalPlaneResolutionUnit; inches unless said otherwise
+_UNIT_MM: dict[float | None, float] = {
+    2: 25.4,
+    3: 10.0,
+    4: 1.0,
+    5: 0.001,
+}  # FocalPlaneResolutionUnit; inches unless said otherwise
 _FOCAL_35MM_RANGE = (5.0, 4000.0)  # millimetres: from circular fisheyes to superzooms
 _FOCAL_RANGE = (0.5, 3000.0)  # millimetres: from the smallest phones to telescopes
 _SENSOR_RANGE = (1.5, 90.0)  # millimetres, diagonal: from endoscopes to medium format
@@ -120,7 +125,7 @@ def _focal_by_pitch(tags: Mapping[int, Any], width: int, height: int, scale: flo
 
 
 def _pixels_per_mm(tags: Mapping[int, Any]) -> float | None:
-    unit = _UNIT_MM.get(tags.get(_PLANE_UNIT, 2))
+    unit = _UNIT_MM.get(_between(tags.get(_PLANE_UNIT, 2), (2, 5)))
     across, down = _positive(tags.get(_PLANE_X)), _positive(tags.get(_PLANE_Y))
     if unit is None or across is None:
         return None

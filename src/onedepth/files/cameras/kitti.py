@@ -1,8 +1,8 @@
 """KITTI calibration: `calib.txt` (P0 to P3) of odometry and object, `calib_cam_to_cam.txt` of the raw data.
 
-KITTI follows OpenCV: the centre of the first pixel is (0, 0), so the principal point moves by + 0.5 on the way
-in. P0 or P_rect_00 projects into the rectified images and is a pinhole; its fourth column (the baseline) is not
-needed. K_00 with D_00 is the lens of the images before rectification.
+KITTI follows OpenCV: the centre of the first pixel is (0, 0), so the principal point moves by + 0.5 here.
+P0 or P_rect_00 projects into the rectified images and is a pinhole; its fourth column (baseline) is not used.
+K_00 with D_00 is the lens of the images before rectification.
 """
 
 from __future__ import annotations

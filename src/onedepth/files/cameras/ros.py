@@ -1,7 +1,7 @@
 """ROS `camera_info`: the YAML that camera_calibration writes, or a message printed by `ros topic echo`.
 
-ROS follows OpenCV: the centre of the first pixel is (0, 0), so the principal point moves by + 0.5 on the way
-in. K and D describe the full-resolution raw image; region of interest and binning are applied as REP 104 says.
+ROS follows OpenCV: the centre of the first pixel is (0, 0), so the principal point moves by + 0.5 here. K and
+D describe the full-resolution raw image; region of interest and binning are applied as REP 104 says.
 """
 
 from __future__ import annotations
