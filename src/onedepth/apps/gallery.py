@@ -1,7 +1,7 @@
 """One static HTML page of a run: photo and depth side by side, metres under the pointer.
 
-The page is one file without outside requests: small pictures, style and script are inside; only the links to the
-full-size results lead to files beside it.
+The page is one file without outside requests: small pictures, style and script are inside; only the links to
+the full-size results lead to files beside it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
@@ -27,6 +28,9 @@ from onedepth.files.atomic import write_bytes
 from onedepth.files.colormaps import colormap as colormap_table
 from onedepth.files.pictures import render_picture
 from onedepth.predict.predictor import Prediction
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 THUMBNAIL = 720  # pixels of the longer side: sharp in half of a wide page, about 60 kB
 _GRID = 96
@@ -61,17 +65,17 @@ class Card:
 
 def make_card(title: str, prediction: Prediction, summary: Summary, *, colormap: str = "Spectral_r") -> Card:
     """Reduce a prediction to what the page shows of it, so that the large arrays can go."""
-    from PIL import Image
+    from PIL import Image as pil  # noqa: N813 - the module's usual name is taken by the class
 
     height, width = prediction.depth.shape
     scale = min(1.0, THUMBNAIL / max(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    photo = Image.fromarray(prediction.pixels)
+    photo = pil.fromarray(prediction.pixels)
     if scale < 1:
-        photo = photo.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+        photo = photo.resize(size, pil.Resampling.BOX, reducing_gap=2.0)
     small = _sample(prediction.depth, size)
     colours = _spread(summary.near, summary.far)
-    picture = Image.fromarray(render_picture(small, colormap, bar=False, limits=colours))
+    picture = pil.fromarray(render_picture(small, colormap, bar=False, limits=colours))
     grid_scale = min(1.0, _GRID / max(size))
     grid = _sample(small, (max(1, round(size[0] * grid_scale)), max(1, round(size[1] * grid_scale))))
     steps, limits = _encode(grid)
@@ -141,10 +145,7 @@ def _encode(depth: DepthMap) -> tuple[npt.NDArray[np.uint16], tuple[float, float
     return np.where(depth.valid, steps, 0).astype("<u2"), (near, far)
 
 
-def _jpeg(image: object) -> bytes:
-    from PIL import Image
-
-    assert isinstance(image, Image.Image)
+def _jpeg(image: Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=84, optimize=True)
     return buffer.getvalue()
@@ -196,8 +197,9 @@ def _bar_html(colours: tuple[float, float], gradient: str) -> str:
         metres = 1 / ((1 - share) / near + share / far)
         ticks.append(f'<span style="left:{share:.0%}">{metres_text(metres)} m</span>')
     return (
-        f'<div class="bar"><span>{metres_text(near)} m</span><div class="scale" style="background:{gradient}">'
-        f'</div><span>{metres_text(far)} m</span><div class="ticks">{"".join(ticks)}</div></div>'
+        f'<div class="bar"><span>{metres_text(near)} m</span>'
+        f'<div class="scale" style="background:{gradient}"></div>'
+        f'<span>{metres_text(far)} m</span><div class="ticks">{"".join(ticks)}</div></div>'
     )
 
 
@@ -211,7 +213,8 @@ def _links(outputs: Iterable[Path], folder: Path) -> str:
 
 
 def _failure_html(name: str, reason: str) -> str:
-    return f'<article class="failed"><h2>{html.escape(name)}</h2><p>No result: {html.escape(reason)}</p></article>'
+    name, reason = html.escape(name), html.escape(reason)
+    return f'<article class="failed"><h2>{name}</h2><p>No result: {reason}</p></article>'
 
 
 def _base64(content: bytes) -> str:

@@ -165,7 +165,7 @@ def _rgb_from_pil(image: Image, notes: list[str]) -> npt.NDArray[np.uint8]:
     if image.has_transparency_data:
         return _on_white(image.convert("RGBA"), notes)
     if mode in ("L", "1"):
-        notes.append("grey: no colours")
+        notes.append("grey photo")
     return np.asarray(image if mode == "RGB" else image.convert("RGB"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +84,7 @@ def run_batch(
     predictor: Predictor,
     options: BatchOptions,
     summarise: Callable[[Job, Prediction], T],
-) -> Iterator[Outcome[T]]:
+) -> Generator[Outcome[T], None, None]:
     """Predict every job and yield its outcome, in order.
 
     One thread reads ahead and one writes behind while this one runs the network (two each with more than two

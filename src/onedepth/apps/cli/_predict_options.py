@@ -1,0 +1,136 @@
+"""What the options of `onedepth predict` mean; wrong ones are refused before any photo is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from onedepth.camera import Camera
+from onedepth.errors import ConfigError, OneDepthError
+from onedepth.files.colormaps import colormap as colormap_table
+from onedepth.files.depth_formats import FORMATS
+from onedepth.files.depth_metadata import steps_per_metre
+from onedepth.files.image_search import FoundImage, search
+from onedepth.predict.batch import CameraOf
+from onedepth.predict.jobs import Job, plan_jobs
+
+Failure = tuple[str, str]
+"""What the user named, and why there is no result."""
+
+
+def endings(formats: Sequence[str]) -> dict[str, str]:
+    """Return format name -> ending of the files, in the order asked for.
+
+    Raises:
+        ConfigError: If a format is unknown.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise ConfigError(f"--format {name}: unknown; expected one of {', '.join(FORMATS)}")
+    return {name: FORMATS[name].ending for name in formats}
+
+
+def writer_options(
+    formats: Mapping[str, str], png_scale: str | None, colormap: str
+) -> dict[str, dict[str, Any]]:
+    """Return format name -> options of its writer.
+
+    Raises:
+        ConfigError: If scale or colour map are unknown, or the scale is for a format that is not written.
+    """
+    colormap_table(colormap)
+    options: dict[str, dict[str, Any]] = {"picture": {"colormap": colormap}}
+    if png_scale is not None:
+        if "png16" not in formats:
+            raise ConfigError("--png-scale is for png16, which is not written; add --format png16")
+        steps_per_metre(png_scale)
+        options["png16"] = {"scale": png_scale}
+    return options
+
+
+def camera_chooser(focal: float | None, fov: float | None, file: Path | None, name: str | None) -> CameraOf:
+    """Return the function from a photo's size to the camera the user gave, or to None.
+
+    Raises:
+        ConfigError: If more than one way to give the camera is used.
+        CameraError: If focal length or field of view are impossible, or the file cannot be read.
+    """
+    ways: dict[str, Callable[[int, int], Camera] | None] = {
+        "--focal": None if focal is None else lambda width, height: Camera.from_focal(focal, width, height),
+        "--fov": None if fov is None else lambda width, height: Camera.from_fov(fov, width, height),
+        "--camera": None if file is None else _from_file(file, name),
+    }
+    given = {option: way for option, way in ways.items() if way is not None}
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)} both tell the focal length; give one of them")
+    if name is not None and file is None:
+        raise ConfigError("--camera-name chooses from a camera file; give --camera FILE as well")
+    for option in ("--focal", "--fov"):
+        if option in given:
+            given[option](1000, 1000)  # an impossible number is one for every photo
+    return next(iter(given.values()), lambda width, height: None)
+
+
+def _from_file(file: Path, name: str | None) -> Callable[[int, int], Camera]:
+    from onedepth.files.cameras import read_camera
+
+    if not file.is_file():
+        raise ConfigError(
+            f"{file}: {'is a folder' if file.is_dir() else 'no such file'}, expected a camera file"
+        )
+
+    @cache
+    def read(width: int, height: int) -> Camera:
+        return read_camera(file, size=(width, height), name=name)
+
+    return read
+
+
+def pixel_limit(given: int | None) -> int:
+    """Return the largest number of pixels of a photo.
+
+    Raises:
+        ConfigError: If it is below 1.
+    """
+    from onedepth.files.images import DEFAULT_MAX_PIXELS
+
+    if given is not None and given < 1:
+        raise ConfigError(f"--max-pixels {given}: expected a number above 0")
+    return DEFAULT_MAX_PIXELS if given is None else given
+
+
+def plan(paths: Sequence[str], folder: Path, formats: Mapping[str, str]) -> tuple[list[Job], list[Failure]]:
+    """Find the photos and name their results; what names no photo is a failure, and the others go on.
+
+    Raises:
+        ConfigError: If results would clash.
+    """
+    found: list[FoundImage] = []
+    failures: list[Failure] = []
+    for path in paths:
+        try:
+            found += search(path, leave_out=folder)
+        except OneDepthError as error:
+            failures.append((path, str(error)))
+    return plan_jobs(found, folder, formats), failures
+
+
+def check_folder(folder: Path) -> None:
+    """Check that results can be written to a folder, without making it yet.
+
+    Raises:
+        ConfigError: If it is a file, looks like one, or may not be written to.
+    """
+    suffixes = {suffix for row in FORMATS.values() for suffix in row.suffixes} | {".jpg", ".jpeg", ".html"}
+    if folder.suffix.lower() in suffixes and not folder.is_dir():
+        raise ConfigError(f"-o {folder}: looks like a file; give a folder, and choose formats with --format")
+    existing = folder.absolute()
+    while not os.path.lexists(existing):
+        existing = existing.parent
+    if not existing.is_dir():
+        raise ConfigError(f"-o {folder}: {existing} is not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ConfigError(f"-o {folder}: no permission to write to {existing}")

@@ -1,0 +1,174 @@
+"""Run `onedepth predict` over its jobs, show how far it is, and say at the end what became of them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from onedepth.apps.cli import FAILED, FAILED_SOME, INTERRUPTED, report_error
+from onedepth.apps.summary import Summary, summarise
+from onedepth.predict.batch import BatchOptions, Outcome, OutputFullError, run_batch
+from onedepth.predict.jobs import Job
+from onedepth.predict.predictor import Prediction, Predictor
+
+if TYPE_CHECKING:
+    from onedepth.apps.cli._predict_options import Failure
+    from onedepth.apps.gallery import Card
+
+_LISTED = 20  # with more photos, only the last line and the failures are printed
+
+
+@dataclass(frozen=True)
+class Page:
+    """The HTML page of a run.
+
+    Attributes:
+        path: The file.
+        colormap: Colours of its depth pictures.
+    """
+
+    path: Path
+    colormap: str
+
+
+@dataclass(frozen=True)
+class _View:
+    """What is kept of a prediction once its files are written."""
+
+    summary: Summary
+    card: Card | None
+
+
+@dataclass
+class Report:
+    """What became of a run.
+
+    Attributes:
+        failures: What was named and gave no result, and why.
+        outcomes: The photos that went through, in order.
+        interrupted: Whether the user stopped the run.
+    """
+
+    failures: list[Failure] = field(default_factory=list)
+    outcomes: list[Outcome[_View]] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of the command."""
+        if self.interrupted:
+            return INTERRUPTED
+        if not self.failures:
+            return 0
+        return FAILED_SOME if self.outcomes else FAILED
+
+
+def predict_jobs(
+    jobs: list[Job], predictor: Predictor, options: BatchOptions, page: Page | None, report: Report
+) -> None:
+    """Predict all jobs into `report`; with a page, write it when all photos are through."""
+
+    def view(job: Job, prediction: Prediction) -> _View:
+        summary = summarise(prediction)
+        if page is None:
+            return _View(summary, None)
+        from onedepth.apps.gallery import make_card
+
+        return _View(summary, make_card(job.photo.name, prediction, summary, colormap=page.colormap))
+
+    outcomes = run_batch(jobs, predictor, options, view)
+    try:
+        with contextlib.closing(outcomes), _progress(len(jobs)) as advance:
+            for outcome in outcomes:
+                if outcome.error is None:
+                    report.outcomes.append(outcome)
+                else:
+                    report.failures.append((str(outcome.job.photo), outcome.error))
+                advance()
+    except OutputFullError as error:
+        untried = len(jobs) - len(report.outcomes) - len(report.failures)
+        report.failures.append(("output", f"{error}; stopped, {untried} photos without result"))
+    except KeyboardInterrupt:
+        report.interrupted = True
+    if page is not None and not report.interrupted:
+        _write_page(page, predictor, report)
+
+
+def print_report(report: Report, folder: Path, jobs: int) -> None:
+    """Print what became of the photos: results on stdout, failures on stderr."""
+    if jobs <= _LISTED:
+        for outcome in report.outcomes:
+            typer.echo(_line(outcome))
+    files = sum(len(outcome.written) for outcome in report.outcomes)
+    kept = sum(outcome.skipped for outcome in report.outcomes)
+    if files:
+        done = len(report.outcomes) - kept
+        typer.echo(f"{done} {'photo' if done == 1 else 'photos'}, {files} files in {folder}")
+    if kept:
+        typer.echo(f"{kept} had their results already (kept; --overwrite replaces them)")
+    for name, reason in report.failures:
+        report_error(reason if name in reason else f"{name}: {reason}")
+    if report.interrupted:
+        report_error(f"interrupted; {len(report.outcomes)} of {jobs} photos are done")
+
+
+def _line(outcome: Outcome[_View]) -> str:
+    photo = outcome.job.photo
+    if outcome.summary is None:
+        return f"{photo}: kept"
+    summary = outcome.summary.summary
+    notes = "".join(f"; {note}" for note in summary.notes)
+    size = f"{summary.width}x{summary.height}"
+    return f"{photo}: {size}, focal length {summary.focal_text}, depth {summary.range_text}{notes}"
+
+
+def _write_page(page: Page, predictor: Predictor, report: Report) -> None:
+    from onedepth.apps.gallery import with_outputs, write_page
+
+    cards = [
+        with_outputs(outcome.summary.card, outcome.job.outputs.values())
+        for outcome in report.outcomes
+        if outcome.summary is not None and outcome.summary.card is not None
+    ]
+    if not cards:
+        return
+    count = f"{len(cards)} {'photo' if len(cards) == 1 else 'photos'}"
+    write_page(
+        page.path,
+        cards,
+        failures=report.failures,
+        title="Photos in metres",
+        subtitle=f"{count} by {predictor.source}. Point at a photo to read its depth.",
+        colormap=page.colormap,
+    )
+    typer.echo(f"page: {page.path}")
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """Show a bar with rate and time left on a terminal; on a file or for one photo, nothing."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(TextColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:.1f} photos/s", style="cyan")
+
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
+        *(Rate(""), TimeRemainingColumn()),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Predicting", total=total)
+        yield lambda: bar.advance(task)

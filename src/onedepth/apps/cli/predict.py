@@ -1,0 +1,87 @@
+"""`onedepth predict`: photos in, metres out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_DEFAULT_FORMATS = ["picture", "png16"]
+_PAGE = "index.html"
+
+
+def predict(
+    paths: Annotated[list[str], typer.Argument(help="Photos, folders (with sub-folders) or glob patterns.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.")] = Path("depth"),
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="png16, npz, exr, tiff, pfm, ply, glb or picture; give it again for several. "
+            "Without it: picture and png16.",
+        ),
+    ] = None,
+    focal: Annotated[float | None, typer.Option(help="Focal length in pixels.", metavar="PX")] = None,
+    fov: Annotated[
+        float | None, typer.Option(help="Horizontal field of view in degrees.", metavar="DEG")
+    ] = None,
+    camera: Annotated[
+        Path | None,
+        typer.Option(help="Camera file: OneDepth JSON, ROS YAML, COLMAP cameras.txt or KITTI calib."),
+    ] = None,
+    camera_name: Annotated[
+        str | None, typer.Option(help="Which camera of a COLMAP or KITTI file: its id, or P2, K_02, ...")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, coreml, ... (see `onedepth doctor`).")
+    ] = "auto",
+    overwrite: Annotated[
+        bool, typer.Option(help="Replace results that exist; otherwise they are kept.")
+    ] = False,
+    png_scale: Annotated[
+        str | None,
+        typer.Option(help="Steps per metre of png16: mm, kitti, tum, ... or a number.", metavar="NAME"),
+    ] = None,
+    colormap: Annotated[str, typer.Option(help="Spectral_r, turbo, magma or gray.")] = "Spectral_r",
+    page: Annotated[
+        bool, typer.Option("--html", help=f"Write {_PAGE}: all photos beside their depth.")
+    ] = False,
+    map_back: Annotated[
+        bool, typer.Option("--map-back", help="For a distorted camera: depth of the photo's own pixels.")
+    ] = False,
+    max_pixels: Annotated[
+        int | None, typer.Option(help="Largest photo, width times height; 200 million by default.")
+    ] = None,
+) -> None:
+    """Predict metric depth of photos.
+
+    The focal length comes from --focal, --fov or --camera; else from EXIF; else 28 mm equivalent is assumed.
+    Existing results are kept (and count as done) unless --overwrite is given. Exit code: 0 all done, 1 some
+    photos failed, 2 nothing could be done.
+    """
+    from onedepth.apps.cli import _predict_options as given
+    from onedepth.apps.cli._predict_report import Page, Report, predict_jobs, print_report
+    from onedepth.predict.batch import BatchOptions
+    from onedepth.predict.predictor import load
+
+    endings = given.endings(formats or _DEFAULT_FORMATS)
+    options = BatchOptions(
+        camera_of=given.camera_chooser(focal, fov, camera, camera_name),
+        map_back=map_back,
+        overwrite=overwrite,
+        max_pixels=given.pixel_limit(max_pixels),
+        writer_options=given.writer_options(endings, png_scale, colormap),
+    )
+    jobs, failures = given.plan(paths, output, endings)
+    given.check_folder(output)
+    report = Report(failures)
+    if jobs:
+        keep_page = page and not overwrite and (output / _PAGE).exists()
+        wanted = Page(output / _PAGE, colormap) if page and not keep_page else None
+        predict_jobs(jobs, load(model, device), options, wanted, report)
+        if keep_page:
+            typer.echo(f"page: {output / _PAGE} exists (kept; --overwrite renews it)")
+    print_report(report, output, len(jobs))
+    raise typer.Exit(report.exit_code)
