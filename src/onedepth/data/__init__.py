@@ -1,0 +1,1 @@
+"""Training data: records on disk, samples in memory, transforms that move the camera along, sources mixed."""

@@ -1,0 +1,114 @@
+"""Checkpoints: everything a run needs to go on as if it had never stopped, in one safetensors file.
+
+Tensors carry a prefix (`network.`, `ema.`, `optimiser.`, `rng.`); the rest is JSON in the header. The data
+order needs no state: it is a function of the seed and the step.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from onedepth import __version__
+from onedepth.errors import ModelFileError
+from onedepth.files.atomic import atomic_path
+from onedepth.networks.checkpoint import EMA, HEADER, NETWORK, read_header
+from onedepth.train.optim import MovingAverage
+from onedepth.train.recipe import Recipe
+
+_OPTIMISER, _RNG = "optimiser.", "rng."
+_log = logging.getLogger(__name__)
+
+
+def save_state(
+    path: Path,
+    *,
+    step: int,
+    recipe: Recipe,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: MovingAverage | None,
+    best: float | None,
+) -> None:
+    """Write a checkpoint to a temporary name, flush it to the disk, then rename it."""
+    tensors: dict[str, Tensor] = {NETWORK + k: v for k, v in network.state_dict().items()}
+    if average is not None:
+        tensors |= {EMA + k: v for k, v in average.state.items()}
+    for index, slots in optimiser.state_dict()["state"].items():
+        tensors |= {f"{_OPTIMISER}{index}.{slot}": value for slot, value in slots.items()}
+    tensors[_RNG + "torch"] = torch.get_rng_state()
+    header = {
+        "format": 1,
+        "onedepth": __version__,
+        "step": step,
+        "best": best,
+        "network": recipe.network.model_dump(mode="json"),
+        "recipe": recipe.model_dump(mode="json"),
+    }
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={HEADER: json.dumps(header)})
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+
+
+def restore_state(
+    path: Path,
+    *,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: MovingAverage | None,
+) -> dict[str, Any]:
+    """Load a checkpoint into a freshly built run and return its header.
+
+    Raises:
+        ModelFileError: The file is damaged or belongs to another network.
+    """
+    header = read_header(path)
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no dict)
+        network.load_state_dict(_under(tensors, NETWORK))
+        if average is not None:
+            average.state = _under(tensors, EMA) or average.state
+        _restore_optimiser(optimiser, _under(tensors, _OPTIMISER))
+        torch.set_rng_state(tensors[_RNG + "torch"])
+    except (SafetensorError, OSError, RuntimeError, KeyError, ValueError) as error:
+        raise ModelFileError(f"{path}: cannot be resumed from ({error})") from error
+    return header
+
+
+def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, slot = name.split(".", 1)
+        state.setdefault(int(index), {})[slot] = value
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Checkpoints of a run, newest first."""
+    return sorted(folder.glob("step_*.safetensors"), reverse=True)
+
+
+def newest_whole(folder: Path) -> Iterator[Path]:
+    """Checkpoints to try, newest first; one whose header is damaged is passed over with a warning."""
+    for path in checkpoints(folder):
+        try:
+            read_header(path)
+        except ModelFileError as error:
+            _log.warning("checkpoint passed over: %s", error)
+            continue
+        yield path
