@@ -47,8 +47,8 @@ def tracked() -> list[str]:
 
 def test_wheel_holds_every_source_file_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    modules = {str(path.relative_to(ROOT / "src")) for path in SOURCES.rglob("*.py")}
-    assert modules <= inside
+    sources = {path.relative_to(ROOT / "src") for path in SOURCES.rglob("*") if path.is_file()}
+    assert {path.as_posix() for path in sources if path.parent.name != "__pycache__"} <= inside
     assert {"onedepth/py.typed", MODEL} <= inside
     assert all(name.startswith("onedepth/") for name in inside)
     assert not [name for name in inside if "__pycache__" in name or name.endswith((".ckpt", ".safetensors"))]

@@ -1,0 +1,27 @@
+"""Every benchmark still runs, in its smallest form; what it measures is nobody's business here."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+SMALLEST = {
+    "cold_start.py": ["--times", "1"],
+    "throughput.py": ["--times", "1", "--photos", "2", "--slow-photos", "2"],
+    "training.py": ["--steps", "5", "--size", "64", "64"],
+    "soak.py": ["--minutes", "0.02"],
+}
+LAST_WORDS = {"soak.py": "ratio", "training.py": "optimiser"}
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_benchmark_runs(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCHMARKS / name), *SMALLEST[name]]
+    environment = {**os.environ, "ONEDEPTH_SHARED": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"benchmarks/{name}" in run.stdout
+    assert LAST_WORDS.get(name, "photo") in run.stdout.lower()
