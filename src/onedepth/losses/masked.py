@@ -180,7 +180,7 @@ def masked_mad(values: Tensor, mask: Tensor, center: Tensor | None = None) -> Te
         Tensor (...) >= 0; 0 for a row without valid entries.
     """
     center = masked_median(values, mask) if center is None else center
-    return masked_mean((values - center.unsqueeze(-1)).abs(), mask)
+    return fill(values - center.unsqueeze(-1), mask).abs().sum(-1) / count(mask, values.dtype)
 
 
 def robust_normalise(values: Tensor, mask: Tensor, *, detach_median: bool = False) -> Tensor:
@@ -201,3 +201,34 @@ def robust_normalise(values: Tensor, mask: Tensor, *, detach_median: bool = Fals
     center = masked_median(values.detach() if detach_median else values, mask)
     scale = masked_mad(values, mask, center).clamp_min(TINY)
     return fill((values - center.unsqueeze(-1)) / scale.unsqueeze(-1), mask)
+
+
+def sum_smallest(values: Tensor, mask: Tensor, number: Tensor) -> Tensor:
+    """Sum of the ``number`` smallest valid entries of each row, without sorting.
+
+    Args:
+        values: (..., N).
+        mask: bool (..., N).
+        number: integer (...), between 0 and the number of valid entries.
+
+    Returns:
+        Tensor (...); 0 where ``number`` is 0. Of equal entries at the border any may get the gradient.
+    """
+    last = masked_rank(values, mask, number - 1)
+    below = mask & (values < last.unsqueeze(-1))
+    rest = number - below.sum(-1)
+    total = fill(values, below).sum(-1) + rest * last
+    return fill(total, number > 0)
+
+
+def portion(part: float, total: Tensor) -> Tensor:
+    """``floor(part * total)`` that is not misled by rounding (0.8 * 35 counts as 28).
+
+    Args:
+        part: between 0 and 1.
+        total: integer tensor.
+
+    Returns:
+        Integer tensor of the same shape.
+    """
+    return (total * round(part * 1_000_000)) // 1_000_000

@@ -1,0 +1,91 @@
+"""Affinity distillation: two networks agree on which places look alike, whatever their features.
+
+Pair-wise distillation of Liu et al. (CVPR 2019), between the depth network and a depth autoencoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from onedepth.errors import DataError
+from onedepth.losses.masked import TINY
+from onedepth.losses.precision import full_precision
+
+_POOLS: dict[str, Callable[[Tensor, tuple[int, int]], Tensor]] = {
+    "max": F.adaptive_max_pool2d,
+    "mean": F.adaptive_avg_pool2d,
+}
+
+
+@full_precision
+def affinity(
+    features: Tensor,
+    *,
+    nodes: tuple[int, int] | None = None,
+    pool: Literal["max", "mean"] = "max",
+    detach_norm: bool = False,
+) -> Tensor:
+    """Cosine similarity between all pairs of places: A_ij = <x_i, x_j> / (|x_i| |x_j|).
+
+    Without pooling it is unchanged by a positive scale of every place and by any rotation of the channels.
+
+    Args:
+        features: (B, C, H, W).
+        nodes: rows and columns of the grid of places that features are pooled to; every position when None.
+        pool: how features are pooled.
+        detach_norm: no gradient through the lengths (as the published code).
+
+    Returns:
+        Tensor (B, N, N) in [-1, 1], N = rows * columns: keep the grid at 32 x 32 or less (4 MB per image).
+    """
+    if nodes is not None:
+        features = _POOLS[pool](features, nodes)
+    places = features.flatten(2)
+    length = (places.detach() if detach_norm else places).norm(dim=1, keepdim=True)
+    unit = places / length.clamp_min(TINY)
+    return torch.matmul(unit.transpose(1, 2), unit)
+
+
+@full_precision
+def affinity_distillation(
+    student: Tensor,
+    teacher: Tensor,
+    *,
+    nodes: tuple[int, int] = (32, 32),
+    pool: Literal["max", "mean"] = "max",
+    detach_norm: bool = False,
+    detach_teacher: bool = True,
+) -> Tensor:
+    """Mean squared difference of the affinities of two feature maps: 1/N^2 * sum (A_ij(F) - A_ij(G))^2.
+
+    Channel numbers and sizes may differ; the grid is made no finer than either map.
+
+    Args:
+        student: (B, C, H, W) features of the depth network.
+        teacher: (B, D, h, w) features of the depth autoencoder.
+        nodes: rows and columns of the common grid, at most.
+        pool: how features are pooled.
+        detach_norm: no gradient through the lengths.
+        detach_teacher: no gradient into the teacher.
+
+    Returns:
+        Tensor (B,), >= 0.
+
+    Raises:
+        DataError: the batch sizes differ.
+    """
+    if student.shape[0] != teacher.shape[0]:
+        raise DataError(
+            f"teacher: found {teacher.shape[0]} images, expected those of the student, {student.shape[0]}"
+        )
+    rows, columns = (min(nodes[k], student.shape[2 + k], teacher.shape[2 + k]) for k in (0, 1))
+    teacher = teacher.detach() if detach_teacher else teacher
+    ours, theirs = (
+        affinity(v, nodes=(rows, columns), pool=pool, detach_norm=detach_norm) for v in (student, teacher)
+    )
+    return (ours - theirs).square().mean((1, 2))

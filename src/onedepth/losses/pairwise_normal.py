@@ -1,0 +1,190 @@
+"""Pair-wise normal regression (LeReS, Yin et al., CVPR 2021; used by Metric3D): angles between surfaces.
+
+For points A, B the loss compares |n_A . n_B| with its target, on pairs across edges and on random pairs.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from onedepth.losses.draws import draw_valid, uniform
+from onedepth.losses.masked import check_maps, fill, masked_mean
+from onedepth.losses.normals import surface_normals
+from onedepth.losses.precision import full_precision
+
+_SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
+
+#: Sobel response of log depth that parts two surfaces: 10 % from pixel to pixel (the weights sum to 8).
+_JUMP = 0.8
+
+
+@full_precision
+def pairwise_normal(
+    prediction: Tensor,
+    target: Tensor,
+    mask: Tensor,
+    intrinsics: Tensor,
+    *,
+    image: Tensor | None = None,
+    generator: torch.Generator,
+    number: int = 3000,
+    window: int = 5,
+) -> Tensor:
+    """Edge-guided and random pair-wise normal loss, in (canonical) depth space.
+
+    Mean of ||n_A . n_B| - |n*_A . n*_B|| over three groups that are averaged separately and summed: edge
+    pairs whose target normals agree (> 0.95), edge pairs whose target normals differ (< 0.3), and random
+    pairs.
+
+    Args:
+        prediction: (B, 1, H, W) depth.
+        target: (B, 1, H, W) dense depth (sparse LiDAR has no local normals and gives 0).
+        mask: (B, 1, H, W) bool.
+        intrinsics: (B, 4) fx, fy, cx, cy in pixels of this raster.
+        image: (B, C, H, W) for image edges; only edges of the target normals guide when None.
+        generator: source of randomness.
+        number: edge pairs, and as many random pairs, per image.
+        window: side of the window of the normals.
+
+    Returns:
+        Tensor (B,), in [0, 3].
+    """
+    check_maps(prediction, target, mask)
+    with torch.no_grad():
+        theirs, usable = surface_normals(target, mask, intrinsics, window=window)
+        edge_pairs, inside = draw_edge_pairs(
+            guides(target, mask, theirs, usable, image), (number + 2) // 3, generator
+        )
+        random_pairs = draw_valid(usable.flatten(1), 2 * number, generator).reshape(-1, number, 2)
+    ours, _ = surface_normals(prediction, mask, intrinsics, window=window)
+    edge_error, cosine, edge_real = compare_pairs(ours, theirs, usable, edge_pairs)
+    edge_real = edge_real & inside
+    random_error, _, random_real = compare_pairs(ours, theirs, usable, random_pairs)
+    return (
+        masked_mean(edge_error, edge_real & (cosine > 0.95))
+        + masked_mean(edge_error, edge_real & (cosine < 0.3))
+        + masked_mean(random_error, random_real)
+    )
+
+
+def compare_pairs(
+    ours: Tensor, theirs: Tensor, usable: Tensor, pairs: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Compare the angles between the normals of pixel pairs.
+
+    Args:
+        ours: (B, 3, H, W) normals of the prediction.
+        theirs: (B, 3, H, W) normals of the target.
+        usable: bool (B, 1, H, W).
+        pairs: int64 (B, P, 2), indices into the flattened pixels.
+
+    Returns:
+        error (B, P), target's |cosine| (B, P), and bool (B, P): both ends usable.
+    """
+    cosine, target_cosine = (_pair_cosine(normals, pairs) for normals in (ours, theirs))
+    real = usable.flatten(1).gather(1, pairs.flatten(1)).view_as(pairs).all(-1)
+    return (cosine - target_cosine).abs(), target_cosine, real
+
+
+def _pair_cosine(normals: Tensor, pairs: Tensor) -> Tensor:
+    place = pairs.flatten(1).unsqueeze(1).expand(-1, 3, -1)
+    ends = normals.flatten(2).gather(2, place).reshape(pairs.shape[0], 3, -1, 2)
+    return (ends[..., 0] * ends[..., 1]).sum(1).abs()
+
+
+def sobel(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Horizontal and vertical Sobel responses of every channel, border pixels repeated.
+
+    Args:
+        values: (B, C, H, W).
+
+    Returns:
+        Two tensors (B, C, H, W): along x, along y.
+    """
+    across = values.new_tensor(_SOBEL)
+    kernel = torch.stack([across, across.T]).unsqueeze(1)
+    padded = F.pad(values, (1, 1, 1, 1), mode="replicate").flatten(0, 1).unsqueeze(1)
+    response = F.conv2d(padded, kernel).reshape(*values.shape[:2], 2, *values.shape[-2:])
+    return response[:, :, 0], response[:, :, 1]
+
+
+def guides(
+    target: Tensor, mask: Tensor, normals: Tensor, usable: Tensor, image: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Where surfaces may meet, and in which direction to step across.
+
+    Edges of the image (Sobel magnitude above a tenth of its maximum) and of the target normals, without
+    dilated depth discontinuities, where two sides do not belong to touching surfaces.
+
+    Args:
+        target: (B, 1, H, W) depth.
+        mask: (B, 1, H, W) bool.
+        normals: (B, 3, H, W) of the target.
+        usable: bool (B, 1, H, W), where the normals are.
+        image: (B, C, H, W) or None.
+
+    Returns:
+        anchors bool (B, 1, H, W) and unit directions (B, 2, H, W) as x, y.
+    """
+    right, down = _strongest(normals)
+    anchors = _strong(right, down, usable)
+    if image is not None:
+        image_right, image_down = sobel(image.to(target.dtype).mean(1, keepdim=True))
+        on_image = _strong(image_right, image_down, usable) & ~anchors
+        anchors = anchors | on_image
+        right, down = torch.where(on_image, image_right, right), torch.where(on_image, image_down, down)
+    steps = sobel(fill(target, mask, 1.0).clamp_min(1e-6).log())
+    jump = (
+        torch.hypot(*steps) > 0.8
+    )  # about 10 % of the depth from one pixel to the next (Sobel weights sum to 8)
+    jump = F.max_pool2d(jump.to(target.dtype), 5, 1, 2) > 0
+    return anchors & usable & ~jump, F.normalize(torch.cat([right, down], 1), dim=1)
+
+
+def _strongest(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Sobel responses of the channel that changes most, per pixel."""
+    right, down = sobel(values)
+    channel = torch.hypot(right, down).argmax(1, keepdim=True)
+    return right.gather(1, channel), down.gather(1, channel)
+
+
+def _strong(right: Tensor, down: Tensor, usable: Tensor) -> Tensor:
+    size = fill(torch.hypot(right, down), usable)
+    return size > (0.1 * size.amax((1, 2, 3), keepdim=True)).clamp_min(1e-3)
+
+
+def draw_edge_pairs(
+    guide: tuple[Tensor, Tensor],
+    number: int,
+    generator: torch.Generator,
+    *,
+    reach: tuple[int, int] = (3, 19),
+) -> tuple[Tensor, Tensor]:
+    """Four points a, b | c, d on a line across each drawn edge pixel; the pairs ab, bc, cd.
+
+    Args:
+        guide: anchors bool (B, 1, H, W) and unit directions (B, 2, H, W) as x, y.
+        number: anchors per image.
+        generator: source of randomness.
+        reach: smallest and largest distance from the edge, pixels; two distances are drawn for each side.
+
+    Returns:
+        pairs int64 (B, 3 * number, 2) and bool (B, 3 * number): both ends inside the image, anchor real.
+    """
+    anchors, directions = guide
+    height, width = anchors.shape[-2:]
+    index = draw_valid(anchors.flatten(1), number, generator)
+    along = directions.flatten(2).gather(2, index.unsqueeze(1).expand(-1, 2, -1))
+    share = uniform((*index.shape, 2, 2), generator, index.device).sort(-1).values.to(along.dtype)
+    distance = reach[0] + (reach[1] - reach[0]) * share
+    before, after = -distance[..., 0, :].flip(-1), distance[..., 1, :]
+    offset = torch.cat([before, after], -1).unsqueeze(1) * along.unsqueeze(-1)
+    column = (index % width).unsqueeze(-1) + offset[:, 0].round().long()
+    row = torch.div(index, width, rounding_mode="floor").unsqueeze(-1) + offset[:, 1].round().long()
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    inside = inside & anchors.flatten(1).any(-1)[:, None, None]
+    points = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
+    pairs = torch.stack([points[..., :-1], points[..., 1:]], -1)
+    return pairs.flatten(1, 2), (inside[..., :-1] & inside[..., 1:]).flatten(1)
