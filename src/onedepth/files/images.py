@@ -15,7 +15,7 @@ from onedepth.errors import ImageError
 from onedepth.files.image_kinds import DECODE_ERRORS, error_text, open_image
 
 if TYPE_CHECKING:
-    from PIL.Image import Exif, Image
+    from PIL.Image import Image
 
     from onedepth.camera import Camera
 
@@ -111,26 +111,41 @@ def _check_pixels(image: Image, max_pixels: int) -> None:
         raise ImageError(f"says it is {width}x{height} pixels; expected at least 1x1")
     if width * height > max_pixels:
         raise ImageError(
-            f"{width}x{height} is {width * height / 1e6:.3g} megapixels, above the limit of "
-            f"{max_pixels / 1e6:.3g}; shrink the photo, or raise the limit (--max-pixels)"
+            f"{width}x{height} is {_mega(width * height)} megapixels, above the limit of "
+            f"{_mega(max_pixels)}; shrink the photo, or raise the limit (--max-pixels)"
         )
 
 
+def _mega(pixels: int) -> str:
+    return f"{pixels / 1e6:.4g}" if pixels < 1e9 else f"{pixels / 1e6:.0f}"
+
+
 def _photo_from_pil(image: Image, path: Path | None) -> Photo:
-    from onedepth.files.exif import camera_from_exif, orient_pixels, orientation
+    from onedepth.files.exif import orient_pixels, orientation
 
-    notes = _load(image)
+    notes: list[str] = []
+    camera = _camera(image, notes)
+    _load(image, notes)
+    tag = orientation(image.getexif())  # asked again: the TIFF decoder has turned its pixels by now
+    return Photo(orient_pixels(_rgb_from_pil(image, notes), tag), camera, tuple(notes), path)
+
+
+def _camera(image: Image, notes: list[str]) -> Camera | None:
+    """Return the camera of the upright photo; damaged EXIF costs the camera and not the photo."""
+    from onedepth.files.exif import camera_from_exif, orientation
+
     width, height = image.size
-    exif = _exif(image, notes)
-    tag = orientation(exif)
-    camera = camera_from_exif(exif, width, height)
-    upright = camera.orient(tag) if camera is not None else None
-    pixels = _rgb_from_pil(image, notes)
-    return Photo(orient_pixels(pixels, tag), upright, tuple(notes), path)
+    try:
+        exif = image.getexif()
+        camera = camera_from_exif(exif, width, height)
+        return None if camera is None else camera.orient(orientation(exif))
+    except DECODE_ERRORS:
+        notes.append("damaged EXIF: left out")
+        return None
 
 
-def _load(image: Image) -> list[str]:
-    """Decode the pixels of the first frame and return what is to be noted about the file so far."""
+def _load(image: Image, notes: list[str]) -> None:
+    """Decode the pixels of the first frame."""
     try:
         animated = getattr(
             image, "is_animated", False
@@ -138,18 +153,8 @@ def _load(image: Image) -> list[str]:
         image.load()
     except DECODE_ERRORS as error:
         raise ImageError(f"damaged or incomplete image ({error_text(error)})") from error
-    several = animated and image.format not in _STILLS_IN_PARTS
-    return ["animated or of several pages: the first is used"] if several else []
-
-
-def _exif(image: Image, notes: list[str]) -> Exif:
-    try:
-        return image.getexif()
-    except DECODE_ERRORS:  # the pixels are good: better a photo without camera than none
-        from PIL.Image import Exif
-
-        notes.append("damaged EXIF: left out")
-        return Exif()
+    if animated and image.format not in _STILLS_IN_PARTS:
+        notes.append("animated or of several pages: the first is used")
 
 
 def _rgb_from_pil(image: Image, notes: list[str]) -> npt.NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -105,6 +106,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; the entry point of the `onedepth` script."""
+    warnings.filterwarnings("ignore", module="PIL")  # about oddities of a file's metadata, over and over
     try:
         app(prog_name="onedepth")
     except KeyboardInterrupt:  # before a command began

@@ -44,7 +44,7 @@ _EXTRAS = {
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show versions, threads, devices and the model, and what is missing. Exit code 1 if prediction cannot work."""
+    """Show versions, threads, devices and the model. Exit code 1 if prediction cannot work."""
     from onedepth.apps.cli._table import print_facts, print_json
 
     problems: list[str] = []
@@ -56,9 +56,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         "extras": {name: _extra(packages) for name, packages in _EXTRAS.items()},
     }
     facts.update(_runtime(problems))
-    facts["problems"] = problems
     if as_json:
-        print_json(facts)
+        print_json({**facts, "problems": problems})
     else:
         print_facts("OneDepth", facts)
         for problem in problems:
