@@ -121,31 +121,23 @@ def _mega(pixels: int) -> str:
 
 
 def _photo_from_pil(image: Image, path: Path | None) -> Photo:
-    from onedepth.files.exif import orient_pixels, orientation
+    from onedepth.files.exif import camera_from_exif, orient_pixels, orientation
 
-    notes: list[str] = []
-    camera = _camera(image, notes)
-    _load(image, notes)
-    tag = orientation(image.getexif())  # asked again: the TIFF decoder has turned its pixels by now
-    return Photo(orient_pixels(_rgb_from_pil(image, notes), tag), camera, tuple(notes), path)
-
-
-def _camera(image: Image, notes: list[str]) -> Camera | None:
-    """Return the camera of the upright photo; damaged EXIF costs the camera and not the photo."""
-    from onedepth.files.exif import camera_from_exif, orientation
-
+    notes = _load(image)
+    # Size and EXIF are asked after decoding: the TIFF and HEIC decoders turn the pixels and mend both.
     width, height = image.size
+    tag, camera = 1, None
     try:
         exif = image.getexif()
-        camera = camera_from_exif(exif, width, height)
-        return None if camera is None else camera.orient(orientation(exif))
+        tag, camera = orientation(exif), camera_from_exif(exif, width, height)
     except DECODE_ERRORS:
         notes.append("damaged EXIF: left out")
-        return None
+    pixels = orient_pixels(_rgb_from_pil(image, notes), tag)
+    return Photo(pixels, camera.orient(tag) if camera is not None else None, tuple(notes), path)
 
 
-def _load(image: Image, notes: list[str]) -> None:
-    """Decode the pixels of the first frame."""
+def _load(image: Image) -> list[str]:
+    """Decode the pixels of the first frame, and return what there is to note about the file."""
     try:
         animated = getattr(
             image, "is_animated", False
@@ -153,8 +145,8 @@ def _load(image: Image, notes: list[str]) -> None:
         image.load()
     except DECODE_ERRORS as error:
         raise ImageError(f"damaged or incomplete image ({error_text(error)})") from error
-    if animated and image.format not in _STILLS_IN_PARTS:
-        notes.append("animated or of several pages: the first is used")
+    several = animated and image.format not in _STILLS_IN_PARTS
+    return ["animated or of several pages: the first is used"] if several else []
 
 
 def _rgb_from_pil(image: Image, notes: list[str]) -> npt.NDArray[np.uint8]:
