@@ -1,8 +1,8 @@
 """Colour maps as 256-row tables, so that nobody needs matplotlib to look at depth.
 
 Sources: `Spectral` by ColorBrewer 2 (C. Brewer, M. Harrower, Penn State; Apache-2.0), eleven control points,
-joined by straight lines as matplotlib does; `turbo` by A. Mikhailov, Google (Apache-2.0); `magma` by N. Smith and
-S. van der Walt for matplotlib (CC0). Rows go from far to near: the last row is the warmest or brightest.
+joined by straight lines as matplotlib does; `turbo` by A. Mikhailov, Google (Apache-2.0); `magma` by N. Smith
+and S. van der Walt for matplotlib (CC0). Rows go from far to near: the last row is the warmest or brightest.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def _spectral_r() -> Table:
     points = np.array(_SPECTRAL_R, np.float64)
     at = np.linspace(0, len(points) - 1, 256)
     channels = [np.interp(at, np.arange(len(points)), channel) for channel in points.T]
-    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    table: Table = np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    return table
 
 
 def _gray() -> Table:

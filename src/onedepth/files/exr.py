@@ -48,8 +48,8 @@ def read_exr(path: Path, claims: Claims) -> DepthMap:
     """Read an EXR of ours, or one channel of another program's with the caller's kind and scale.
 
     Raises:
-        DepthFileError: no channel of `CHANNELS` and more than one to choose from, or metadata missing, damaged
-            or at odds with `claims`.
+        DepthFileError: no channel of `CHANNELS` and more than one to choose from, or metadata missing,
+            damaged or at odds with `claims`.
         RuntimeError: not an EXR, or truncated.
     """
     import OpenEXR

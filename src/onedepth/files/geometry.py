@@ -111,7 +111,7 @@ def write_glb(
 
 
 def _trimesh() -> Any:
-    """The package, untyped: its annotations are partial. Imported only here, as it takes a third of a second."""
+    """The package, untyped: its annotations are partial. Imported late: it takes a third of a second."""
     return importlib.import_module("trimesh")
 
 

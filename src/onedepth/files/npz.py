@@ -28,8 +28,8 @@ from onedepth.files.depth_metadata import (
 def write_npz(depthmap: DepthMap, path: Path) -> None:
     """Write `depth` (or `disparity`) float32 (H, W), `valid` bool (H, W), and strings about them.
 
-    The strings are 0-d arrays: `kind`, `unit`, `camera` and `source` (the last two as JSON). The mask is deflated, the floats are not: they
-    shrink by a sixth for ten times the time.
+    The strings are 0-d arrays: `kind`, `unit`, `camera` and `source` (the last two as JSON). The mask is
+    deflated, the floats are not: they would shrink by a sixth for ten times the time.
 
     Raises:
         OneDepthError: the file cannot be written.
@@ -71,8 +71,8 @@ def read_npz(path: Path, claims: Claims) -> DepthMap:
     metadata = settle(path, found, claims)
     if names[0] == "disparity" and metadata.kind != "affine_disparity":
         raise DepthFileError(
-            f"{path}: holds disparity, which is not {metadata.kind} depth; load it as affine_disparity, or pass "
-            "the array to DepthMap.from_disparity"
+            f"{path}: holds disparity, which is not {metadata.kind} depth; load it as affine_disparity, or "
+            "pass the array to DepthMap.from_disparity"
         )
     if found is None:
         depthmap = decode_floats(path, values, metadata)

@@ -30,6 +30,8 @@ from onedepth.files.depth_metadata import (
 LARGEST = 65535
 _ELSEWHERE = "npz, exr, tiff and pfm hold any depth"
 _ROWS = 256
+_END = b"IEND\xaeB`\x82"
+_TAIL = 4096
 
 
 def write_png16(depthmap: DepthMap, path: Path, *, scale: float | str | None = None) -> None:
@@ -39,12 +41,13 @@ def write_png16(depthmap: DepthMap, path: Path, *, scale: float | str | None = N
         depthmap: a map of any kind.
         path: the file.
         scale: steps per metre, a number or a name of `depth_metadata.SCALES` ("mm", "kitti", "tum", ...).
-            Left out: 1000 (millimetres) for metric maps where that fits, otherwise the finest of 1, 2, 5 x 10^n
-            that does. A reader gets every depth back to within half a step.
+            Left out: 1000 (millimetres) for metric maps where that fits, otherwise the finest of 1, 2, 5 x
+            10^n that does. A reader gets every depth back to within half a step.
 
     Raises:
         DepthFileError: a depth is too large for the named scale, or so small that it would become 0 (no
-            measurement), or near and far are too far apart for any scale (a factor of about 50000), or `scale` was given for affine disparity.
+            measurement), or near and far are too far apart for any scale (a factor of about 50000), or
+            `scale` was given for affine disparity.
         OneDepthError: the file cannot be written.
     """
     from PIL import Image, PngImagePlugin
@@ -63,11 +66,12 @@ def read_png16(path: Path, claims: Claims) -> DepthMap:
     """Read a 16-bit grey PNG of ours, or any other with the caller's kind and scale.
 
     Raises:
-        DepthFileError: 8-bit or colour PNG, or metadata that is missing, damaged or at odds with `claims`.
-        OSError, SyntaxError, ValueError: not a PNG, or truncated.
+        DepthFileError: truncated, 8-bit or colour PNG, or metadata missing, damaged or at odds with `claims`.
+        OSError, SyntaxError, ValueError: not a PNG, or damaged.
     """
     from PIL import PngImagePlugin
 
+    _refuse_truncated(path)
     with PngImagePlugin.PngImageFile(path) as image:
         if not image.mode.startswith("I;16"):
             refuse_pictures(path, np.asarray(image))
@@ -77,6 +81,14 @@ def read_png16(path: Path, claims: Claims) -> DepthMap:
     metadata = settle(path, None if record is None else parse(str(record), str(path))[0], claims)
     table = metadata.offset + np.arange(LARGEST + 1) / metadata.scale
     return metadata.depthmap(path, table.astype(np.float32)[steps], steps != 0)
+
+
+def _refuse_truncated(path: Path) -> None:
+    """Stop at a PNG without its last chunk: Pillow forgives one that lost its last rows' checksum."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        if _END not in file.read():
+            raise DepthFileError(f"{path}: is not a whole PNG file: its end is missing")
 
 
 def _plan(depthmap: DepthMap, path: Path, scale: float | str | None) -> DepthMetadata:
@@ -108,14 +120,9 @@ def _automatic(depthmap: DepthMap, near: float, far: float) -> float:
     """Millimetres if they hold a metric map, otherwise the finest of 1, 2, 5 x 10^n steps per unit."""
     if depthmap.kind == "metric" and round(far * 1000) <= LARGEST and round(near * 1000) >= 1:
         return 1000.0
-    finest = LARGEST / far
-    power = math.floor(math.log10(finest))
-    return max(
-        digit * 10.0**exponent
-        for exponent in (power - 1, power)
-        for digit in (1, 2, 5)
-        if digit * 10.0**exponent <= finest
-    )
+    power = math.floor(math.log10(LARGEST / far))
+    rounded = (digit * 10.0**exponent for exponent in (power - 1, power, power + 1) for digit in (1, 2, 5))
+    return max(scale for scale in rounded if round(far * scale) <= LARGEST)
 
 
 def _check_fixed(path: Path, near: float, far: float, steps: float) -> None:

@@ -33,7 +33,7 @@ def draw_bar(
     size = max(10, height // 28)
     font = ImageFont.load_default(size)
     top, bottom = size, height - 1 - size
-    labels = _labels(kind, low, high, (bottom - top) / (1.5 * size))
+    labels = _labels(kind, low, high, (bottom - top) / (2 * size))
     gap, thick = size // 2, size
     text_left = 2 * gap + thick + gap
     width = text_left + math.ceil(max(font.getlength(text) for _, text in labels)) + gap
@@ -41,7 +41,8 @@ def draw_bar(
     draw = ImageDraw.Draw(bar)
     for at, text in labels:
         y = bottom - at * (bottom - top)
-        draw.line([(gap, y), (text_left - gap // 2, y)], fill=_INK, width=max(1, size // 12))
+        if kind is not None:
+            draw.line([(gap, y), (text_left - gap // 2, y)], fill=_INK, width=max(1, size // 12))
         draw.text((text_left, y), text, fill=_INK, font=font, anchor="lm")
     pixels = np.array(bar)
     if kind is not None:
