@@ -1,4 +1,5 @@
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -57,3 +58,10 @@ def test_a_foreign_mask_is_respected(tmp_path):
     np.savez(tmp_path / "a.npz", depth=np.float64([[2000, 3000, 0]]), valid=np.array([[True, False, True]]))
     depthmap = DepthMap.load(tmp_path / "a.npz", "metric", "mm")
     np.testing.assert_array_equal(depthmap.depth, [[2, 0, 0]])
+
+
+def test_a_broken_array_header_is_damage(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("depth.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': ((((((\n" + bytes(16))
+    with pytest.raises(DepthFileError, match="damaged"):
+        DepthMap.load(tmp_path / "a.npz", "metric", 1)

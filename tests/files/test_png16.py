@@ -141,3 +141,13 @@ def test_sixteen_bit_colour_is_refused(tmp_path):
 def test_many_rows_are_encoded_alike():
     depthmap = metric(700, 3)
     np.testing.assert_allclose(reload(depthmap, "a.png").depth, depthmap.depth, atol=0.00051)
+
+
+def test_one_wrong_byte_among_the_pixels_is_noticed(tmp_path):
+    path = tmp_path / "a.png"
+    metric(30, 40).save(path)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"IDAT") + 200] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DepthFileError, match="damaged"):
+        DepthMap.load(path)

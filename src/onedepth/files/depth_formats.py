@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -58,7 +59,15 @@ FORMATS: Mapping[str, DepthFormat] = {
 
 _DAMAGE = (
     *(OSError, ValueError, LookupError, ArithmeticError, TypeError, AttributeError, RuntimeError, EOFError),
-    *(MemoryError, SyntaxError, AssertionError, struct.error, zlib.error, zipfile.BadZipFile),
+    *(
+        MemoryError,
+        SyntaxError,
+        AssertionError,
+        struct.error,
+        tokenize.TokenError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ),
 )
 """What the decoders of five formats raise at damaged files."""
 

@@ -30,8 +30,6 @@ from onedepth.files.depth_metadata import (
 LARGEST = 65535
 _ELSEWHERE = "npz, exr, tiff and pfm hold any depth"
 _ROWS = 256
-_END = b"IEND\xaeB`\x82"
-_TAIL = 4096
 
 
 def write_png16(depthmap: DepthMap, path: Path, *, scale: float | str | None = None) -> None:
@@ -66,12 +64,13 @@ def read_png16(path: Path, claims: Claims) -> DepthMap:
     """Read a 16-bit grey PNG of ours, or any other with the caller's kind and scale.
 
     Raises:
-        DepthFileError: truncated, 8-bit or colour PNG, or metadata missing, damaged or at odds with `claims`.
-        OSError, SyntaxError, ValueError: not a PNG, or damaged.
+        DepthFileError: 8-bit or colour PNG, or metadata missing, damaged or at odds with `claims`.
+        OSError, SyntaxError, ValueError: not a PNG, truncated, or with a wrong checksum.
     """
     from PIL import PngImagePlugin
 
-    _refuse_truncated(path)
+    with PngImagePlugin.PngImageFile(path) as image:
+        image.verify()  # checksums, which decoding skips, and the end of the file
     with PngImagePlugin.PngImageFile(path) as image:
         if not image.mode.startswith("I;16"):
             refuse_pictures(path, np.asarray(image))
@@ -81,14 +80,6 @@ def read_png16(path: Path, claims: Claims) -> DepthMap:
     metadata = settle(path, None if record is None else parse(str(record), str(path))[0], claims)
     table = metadata.offset + np.arange(LARGEST + 1) / metadata.scale
     return metadata.depthmap(path, table.astype(np.float32)[steps], steps != 0)
-
-
-def _refuse_truncated(path: Path) -> None:
-    """Stop at a PNG without its last chunk: Pillow forgives one that lost its last rows' checksum."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _TAIL))
-        if _END not in file.read():
-            raise DepthFileError(f"{path}: is not a whole PNG file: its end is missing")
 
 
 def _plan(depthmap: DepthMap, path: Path, scale: float | str | None) -> DepthMetadata:
