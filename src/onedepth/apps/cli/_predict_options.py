@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from onedepth.camera import Camera
-from onedepth.errors import ConfigError, OneDepthError
+from onedepth.errors import CameraError, ConfigError, OneDepthError
 from onedepth.files.colormaps import colormap as colormap_table
 from onedepth.files.depth_formats import FORMATS
 from onedepth.files.depth_metadata import steps_per_metre
@@ -55,8 +55,8 @@ def camera_chooser(focal: float | None, fov: float | None, file: Path | None, na
     """Return the function from a photo's size to the camera the user gave, or to None.
 
     Raises:
-        ConfigError: If more than one way to give the camera is used.
-        CameraError: If focal length or field of view are impossible, or the file cannot be read.
+        ConfigError: If more than one way to give the camera is used, focal length or field of view are
+            impossible, or there is no such file.
     """
     ways: dict[str, Callable[[int, int], Camera] | None] = {
         "--focal": None if focal is None else lambda width, height: Camera.from_focal(focal, width, height),
@@ -68,9 +68,12 @@ def camera_chooser(focal: float | None, fov: float | None, file: Path | None, na
         raise ConfigError(f"{' and '.join(given)} both tell the focal length; give one of them")
     if name is not None and file is None:
         raise ConfigError("--camera-name chooses from a camera file; give --camera FILE as well")
-    for option in ("--focal", "--fov"):
+    for option, value in (("--focal", focal), ("--fov", fov)):
         if option in given:
-            given[option](1000, 1000)  # an impossible number is one for every photo
+            try:
+                given[option](1000, 1000)  # an impossible number is one for every photo
+            except CameraError as error:
+                raise ConfigError(f"{option} {value:g}: {error}") from None
     return next(iter(given.values()), lambda width, height: None)
 
 
