@@ -25,6 +25,7 @@ from onedepth.predict.metadata import METADATA_KEY, ModelInfo
 OPSET, IR_VERSION = 18, 10  # the IR of ONNX 1.16, which ONNX Runtime 1.18 reads
 PREFIX = "network_"
 NETWORK_INPUT, NETWORK_OUTPUT = "unit", "canonical"
+RESIZED = "resized"  # the photo as the network gets it, uint8 (1, 3, h, w); not an output, but for `verify`
 
 # `mismatch` is exp |log(w / h) - log(width / height)|: the same order as the logarithms, in exact integers.
 _TEXT = """
@@ -47,10 +48,10 @@ onedepth (uint8[height, width, 3] image, float[2] focal) => (float[height, width
     planes = Transpose <perm: ints = [2, 0, 1]> (image)
     batch = Unsqueeze (planes, first_axis)
     batch_size = Concat <axis: int = 0> (one_rgb, input_size)
-    small = Resize <mode: string = "linear", coordinate_transformation_mode: string = "half_pixel",
+    resized = Resize <mode: string = "linear", coordinate_transformation_mode: string = "half_pixel",
                     antialias: int = 1, exclude_outside: int = 1> (batch, , , batch_size)
-    small_real = Cast <to: int = 1> (small)
-    network_unit = Div (small_real, white)
+    resized_real = Cast <to: int = 1> (resized)
+    network_unit = Div (resized_real, white)
 
     network_canonical = onedepth.Network (network_unit)
 

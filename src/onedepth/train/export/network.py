@@ -17,27 +17,28 @@ _LARGEST = 128  # strides per side the exporter has to reason about: 4096 pixels
 
 
 def export_network(network: DepthNet) -> ModelProto:
-    """Export a network with dynamic height and width, both multiples of 32, normalisation layers folded.
+    """Export a network for all its input sizes, normalisation layers folded.
 
-    The exporter proves from the shapes that one graph serves every such size, so nothing is traced for one.
+    With several sizes, height and width are dynamic: the exporter proves from the shapes that one graph serves
+    every multiple of 32. With a single size they are constants, which serves encoders that take only one.
 
     Args:
         network: In evaluation mode, on the CPU.
 
     Raises:
         ModelFileError: The exporter cannot express the network, for example because its encoder only takes
-            one image size.
+            one image size and there are several.
     """
-    height, width = (torch.export.Dim(name, min=1, max=_LARGEST) for name in ("rows", "columns"))
-    shapes = {"image": {2: STRIDE * height, 3: STRIDE * width}}
-    example = torch.zeros(1, 3, 3 * STRIDE, 2 * STRIDE)
+    sizes = network.config.input_sizes
+    width, height = sizes[0]
+    example = torch.zeros(1, 3, height, width)
     try:
         with _quiet(), torch.inference_mode():
             program = torch.onnx.export(
                 network,
                 (example,),
                 dynamo=True,
-                dynamic_shapes=shapes,
+                dynamic_shapes=_dynamic_shapes() if len(set(sizes)) > 1 else None,
                 opset_version=OPSET,
                 input_names=[NETWORK_INPUT],
                 output_names=[NETWORK_OUTPUT],
@@ -48,11 +49,16 @@ def export_network(network: DepthNet) -> ModelProto:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelFileError(
             f"encoder {network.config.encoder!r}, decoder {network.config.decoder!r}: cannot be exported for "
-            f"any input size ({reason}); choose layers that do not depend on the image size"
+            f"input sizes {list(sizes)} ({reason}); an encoder of one image size needs one input size"
         ) from error
     if program is None:
         raise ModelFileError("torch.onnx returned no model; install torch 2.6 or newer")
     return program.model_proto
+
+
+def _dynamic_shapes() -> dict[str, dict[int, object]]:
+    rows, columns = (torch.export.Dim(name, min=1, max=_LARGEST) for name in ("rows", "columns"))
+    return {"image": {2: STRIDE * rows, 3: STRIDE * columns}}
 
 
 @contextmanager
