@@ -56,7 +56,15 @@ class DepthNet(nn.Module):
         Returns:
             (B, 1, H, W) canonical depth in metres, > 0.
         """
-        features = self.encoder((image - self.mean) / self.std)[-len(self.strides) :]
+        return self.decode(self.encode(image))
+
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """Features (B, C_i, H / s_i, W / s_i) of an image as in `forward`, finest first."""
+        features: list[Tensor] = self.encoder((image - self.mean) / self.std)
+        return features[-len(self.strides) :]
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """Canonical depth (B, 1, H, W) from the features of `encode`."""
         log_depth = self.decoder(features).float() + self.log_start
         log_depth = F.interpolate(
             log_depth, scale_factor=float(self.strides[0]), mode="bilinear", align_corners=False
