@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _machine import EXAMPLES, ONEDEPTH, Run, median, print_header, repeat_in_turns
+from _machine import EXAMPLES, ONEDEPTH, Run, median, print_header, repeat_in_turns, run_child
 
 RIVAL = (
     "import torch, transformers; transformers.AutoModelForDepthEstimation, transformers.AutoImageProcessor"
@@ -17,14 +17,8 @@ RIVAL = (
 PREDICT = "onedepth predict one.jpg"
 RIVAL_NAME = "import torch, transformers"
 LARGE = "onedepth predict 12-megapixel.jpg"
-
-
-def write_large_photo(source: Path, target: Path) -> None:
-    """Write `source` enlarged to 4000x3000 pixels."""
-    from PIL import Image
-
-    with Image.open(source) as image:
-        image.convert("RGB").resize((4000, 3000)).save(target, quality=92)
+ENLARGE = """import sys; from PIL import Image
+Image.open(sys.argv[1]).convert("RGB").resize((4000, 3000)).save(sys.argv[2], quality=92)"""
 
 
 def summary(name: str, runs: list[Run]) -> str:
@@ -46,7 +40,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         large = Path(folder, "12-megapixel.jpg")
-        write_large_photo(options.photo, large)
+        run_child([sys.executable, "-c", ENLARGE, str(options.photo), str(large)])  # keeps this process small
         predict = [ONEDEPTH, "predict", "--overwrite", "--output", folder]
         commands = {
             "python -c 'pass'": [sys.executable, "-c", "pass"],

@@ -12,7 +12,7 @@ SMALLEST = {
     "cold_start.py": ["--times", "1"],
     "throughput.py": ["--times", "1", "--photos", "2", "--slow-photos", "2"],
     "training.py": ["--steps", "5", "--size", "64", "64"],
-    "soak.py": ["--minutes", "0.02"],
+    "soak.py": ["--minutes", "0", "--photos", "1"],
 }
 LAST_WORDS = {"soak.py": "ratio", "training.py": "optimiser"}
 
