@@ -1,4 +1,4 @@
-"""Network weights on disk: one safetensors file whose header says what network it is. Nothing is unpickled."""
+"""Network weights on disk: one safetensors file whose header says what network it is, and no pickle."""
 
 import json
 import os

@@ -1,9 +1,16 @@
 """What a depth network is made of, as data: stored in recipes, checkpoints and model files."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 STRIDE = 32  # input sizes are multiples of it, which makes every encoder's padding a constant
 
@@ -22,6 +29,8 @@ class NetworkConfig(BaseModel):
         depth_range: Smallest and largest depth in metres of the labels; its middle starts the output.
         freeze_statistics: Keep the encoder's pretrained normalisation statistics. All views of a step are
             then normalised alike, and a step does not depend on how a batch is split over processes.
+        scales: Depth maps that training sees, each half as large as the one before (see
+            `DepthNet.forward_scales`). More than one only serves self-supervision.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -32,6 +41,7 @@ class NetworkConfig(BaseModel):
     input_sizes: tuple[Size, ...] = ((256, 192), (192, 256), (224, 224), (288, 160), (160, 288), (384, 128))
     depth_range: tuple[Positive, Positive] = (0.1, 100.0)
     freeze_statistics: bool = True
+    scales: Annotated[int, Field(ge=1)] = 1
 
     @field_validator("input_sizes")
     @classmethod
@@ -49,6 +59,14 @@ class NetworkConfig(BaseModel):
         if limits[0] >= limits[1]:
             raise ValueError(f"the first limit must be below the second, found {list(limits)}")
         return limits
+
+    @model_serializer(mode="wrap")
+    def _without_single_scale(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `scales` where it is one: a run of before the field existed still compares equal."""
+        fields: dict[str, Any] = serialise(self)
+        if self.scales == 1:
+            fields.pop("scales", None)
+        return fields
 
     def nearest_size(self, width: int, height: int) -> Size:
         """The input size whose aspect ratio is nearest in logarithm to that of a `width` x `height` image."""

@@ -5,12 +5,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import timm
 import torch
+from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 from torch.nn import functional as F
-from timm.layers import Conv2dSame
 
 from onedepth.errors import ConfigError
 
@@ -66,7 +67,7 @@ def build_encoder(name: str, *, pretrained: bool = False) -> Encoder:
     """
     hub = pretrained and name not in PACKAGED_WEIGHTS
     try:
-        module = timm.create_model(name, features_only=True, pretrained=hub)
+        module: Any = timm.create_model(name, features_only=True, pretrained=hub)
     except (RuntimeError, AttributeError, TypeError, OSError) as error:
         close = timm.list_models(f"*{name.split('_')[0]}*")[:5]
         raise ConfigError(
@@ -147,4 +148,4 @@ def make_padding_constant(module: nn.Module) -> None:
     """Replace timm's size-dependent SAME convolutions in place; equal for sides that are multiples of 32."""
     for layer in module.modules():
         if type(layer) is Conv2dSame:
-            layer.__class__ = _ConstantSameConv2d
+            cast(Any, layer).__class__ = _ConstantSameConv2d

@@ -1,16 +1,23 @@
-"""Decoders by name: each turns encoder features into one map at half the input resolution."""
+"""Decoders by name: each turns the features of an encoder into one map of log depth."""
 
 from collections.abc import Callable, Sequence
 
-from torch import nn
-
 from onedepth.errors import ConfigError
+from onedepth.networks.decoders.base import Decoder
+from onedepth.networks.decoders.dca import DcaDecoder
 from onedepth.networks.decoders.light import LightDecoder
+from onedepth.networks.decoders.refine import RefineDecoder
 
-DECODERS: dict[str, Callable[[Sequence[int], Sequence[int]], nn.Module]] = {"light": LightDecoder}
+__all__ = ["DECODERS", "Decoder", "build_decoder"]
+
+DECODERS: dict[str, Callable[[Sequence[int], Sequence[int]], Decoder]] = {
+    "light": LightDecoder,
+    "refine": RefineDecoder,
+    "dca": DcaDecoder,
+}
 
 
-def build_decoder(name: str, channels: Sequence[int], strides: Sequence[int]) -> nn.Module:
+def build_decoder(name: str, channels: Sequence[int], strides: Sequence[int]) -> Decoder:
     """Build a decoder for encoder levels with these channels and strides.
 
     Raises:

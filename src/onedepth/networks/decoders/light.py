@@ -6,10 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from onedepth.networks.decoders.base import Decoder
+
 WIDTHS = {2: 24, 4: 40, 8: 64, 16: 96, 32: 128}  # stride of a level -> channels the decoder gives it
 
 
-class LightDecoder(nn.Module):
+class LightDecoder(Decoder):
     """Top-down fusion of encoder features (U-Net style, additive skips) into one log-depth map.
 
     Args:
@@ -20,7 +22,7 @@ class LightDecoder(nn.Module):
     def __init__(self, channels: Sequence[int], strides: Sequence[int]) -> None:
         super().__init__()
         widths = [WIDTHS[s] for s in strides]
-        self.strides = tuple(strides)
+        self.strides, self.widths, self.stride = tuple(strides), tuple(widths), strides[0]
         self.context = Context(channels[-1], widths[-1])
         self.fuse = nn.ModuleList(
             Fuse(deep, skip, width)
@@ -28,13 +30,12 @@ class LightDecoder(nn.Module):
         )
         self.head = nn.Conv2d(widths[0], 1, 3, padding=1)
 
-    def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Map features (B, C_i, H / s_i, W / s_i) to (B, 1, H / s_0, W / s_0)."""
-        x = self.context(features[-1])
+    def pyramid(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Map features (B, C_i, H / s_i, W / s_i) to maps of the same strides with channels `WIDTHS`."""
+        maps = [self.context(features[-1])]
         for fuse, skip in zip(self.fuse, list(features)[-2::-1], strict=True):
-            x = fuse(x, skip)
-        out: Tensor = self.head(x)
-        return out
+            maps.append(fuse(maps[-1], skip))
+        return maps[::-1]
 
 
 class Context(nn.Module):
