@@ -19,9 +19,10 @@ round_ = st.builds(Fisheye, *[st.floats(-0.3, 0.3)] * 4)
 points = st.tuples(st.floats(-3, 3), st.floats(-3, 3))
 
 WIDE = RadialTangential(-0.28, 0.07, 0.001, -0.0005)  # a typical wide-angle lens
-RATIONAL = RadialTangential(0.4, -0.03, 0.0002, 0.0001, 0.002, 0.7, 0.05, 0.008)
+RATIONAL = RadialTangential(0.4, -0.03, 0.0002, 0.0001, 0.002, 0.7, 0.05, 0.001)
 GOPRO = Fisheye(0.03, 0.01, -0.008, 0.001)
-LENSES = [WIDE, RATIONAL, GOPRO]
+PINCUSHION = RadialTangential(0.2, 0.02, -0.001, 0.002)
+LENSES = [WIDE, RATIONAL, GOPRO, PINCUSHION]
 
 
 def reach(lens: Distortion) -> float:
@@ -113,6 +114,12 @@ def test_the_polynomial_is_not_trusted_beyond_its_turning_point() -> None:
     assert np.isfinite(lens.undistort([0.66 * turn, 0])).all()
 
 
+@pytest.mark.parametrize(("p1", "p2"), [(0.1, 0), (0, 0.1), (0, -0.1), (0.06, 0.08)])
+def test_tangential_coefficients_bound_the_cone_too(p1: float, p2: float) -> None:
+    """x + p2 (r^2 + 2 x^2) turns at x = -1 / (6 p2), so does y with p1, and any mix in between."""
+    assert reach(RadialTangential(0, 0, p1, p2)) == pytest.approx(1 / 0.6, rel=4e-3)
+
+
 def test_rays_at_right_angles_have_no_depth() -> None:
     lens = Fisheye(0, 0, 0, 0)
     rays = lens.undistort([[np.radians(89.8), 0], [np.radians(89.95), 0], [0, np.radians(110)]])
@@ -152,7 +159,7 @@ def camera_with(lens: Distortion | None, focal: float = 80.0) -> Camera:
 def painted(camera: Camera) -> np.ndarray:
     """A smooth colour for every direction; black where there is no ray."""
     x, y, z = np.moveaxis(camera.rays().astype(np.float64), -1, 0) / np.linalg.norm(camera.rays(), axis=-1)
-    colours = np.stack([np.sin(3 * x), np.cos(2 * y), x * y + z - 1], axis=-1)
+    colours = np.stack([np.sin(3 * x), np.cos(2 * y), (x * y + z - 1) / 2], axis=-1)
     return np.nan_to_num(128 + 100 * colours).astype(np.uint8)
 
 
@@ -176,8 +183,9 @@ def test_undistorting_shows_the_pinhole_view(lens: Distortion) -> None:
 def test_the_mask_is_where_the_photo_is(lens: Distortion) -> None:
     """Slow twin of the mask: follow every pixel of the view into the photo."""
     camera = camera_with(lens, focal=45)
-    _, pinhole, valid = undistort_image(painted(camera), camera)
-    for v, u in np.ndindex(90, 120):
+    view, pinhole, valid = undistort_image(np.full((90, 120, 3), 255, np.uint8), camera)
+    np.testing.assert_array_equal(view[..., 0] == 255, valid)
+    for v, u in np.argwhere(np.ones((30, 40))) * 3:
         ray = pinhole.unproject((u + 0.5, v + 0.5), 1.0)
         x, y = camera.project(ray)
         margin = min(x, y, 120 - x, 90 - y)
@@ -197,6 +205,29 @@ def test_depth_goes_back_onto_the_photo(lens: Distortion) -> None:
     assert not depth[~valid].any()
     inside = np.isfinite(pinhole.project(camera.rays())).all(-1)
     assert (valid <= inside).all()
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_the_whole_view_maps_back_onto_the_whole_photo(lens: Distortion) -> None:
+    camera = camera_with(lens)
+    view, pinhole, valid = undistort_image(painted(camera), camera, whole=True)
+    assert view.shape[:2] == valid.shape == (pinhole.height, pinhole.width)
+    assert (pinhole.fx, pinhole.fy) == (camera.fx, camera.fy)
+    assert np.abs(view.astype(int) - painted(pinhole))[valid].max() <= 3
+    depth, back = distort_map(plane(pinhole), pinhole, camera)
+    assert back.all()
+    np.testing.assert_allclose(depth, plane(camera), rtol=0.01)
+    small = undistort_image(painted(camera), camera)
+    left, top = round(pinhole.cx - camera.cx), round(pinhole.cy - camera.cy)
+    np.testing.assert_array_equal(view[top : top + 90, left : left + 120], small[0])
+
+
+def test_the_whole_view_of_a_hemisphere_has_an_end() -> None:
+    camera = Camera.from_focal(100 / np.pi, 100, 100, distortion=Fisheye(0, 0, 0, 0))
+    assert camera.fov < 116
+    pinhole = undistort_image(painted(camera), camera, whole=True)[1]
+    assert 119 <= pinhole.fov <= 121
+    assert distort_map(plane(pinhole), pinhole, camera)[1].mean() > 0.3
 
 
 def test_depth_goes_back_onto_a_photo_of_another_size() -> None:

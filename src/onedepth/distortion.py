@@ -25,6 +25,8 @@ Pixels = npt.NDArray[np.float32]
 
 WIDEST_ANGLE = math.radians(89.9)
 _ANGLES = 32
+_WHOLE_ANGLE = math.radians(60)
+_GRID = 129  # points along each side by which the reach of a photo is found
 _TABLE_ROWS = 2049  # 0.04 degrees apart: start values good enough for Newton's method to need few steps
 _NEWTON_STEPS = 12
 _TOLERANCE = 1e-9  # of distorted coordinates: a millionth of a pixel at f = 1000
@@ -208,21 +210,24 @@ Distortion = RadialTangential | Fisheye
 
 
 def undistort_image(
-    pixels: npt.NDArray[np.uint8], camera: "Camera"
+    pixels: npt.NDArray[np.uint8], camera: "Camera", *, whole: bool = False
 ) -> tuple[npt.NDArray[np.uint8], "Camera", npt.NDArray[np.bool_]]:
-    """Resample a distorted photo to the pinhole view with the same size, focal length and principal point.
+    """Resample a distorted photo to the pinhole view with the same focal length.
 
     The view shows what a distortion-free lens of that focal length would have seen: what a barrel or fisheye
     lens saw outside it (everything from 90 degrees off the axis on, whatever the field of view) is not in it.
-    Where the view reaches beyond the photo or the rays of the model, it is black and marked invalid.
+    Where the view reaches beyond the photo or the rays of the model, it is black and marked invalid. A view
+    of the photo's size loses the corners of barrel and fisheye photos; `whole` makes it as large as their
+    rays need, up to 60 degrees to each side, so that depth can be mapped back onto (nearly) all of the photo.
 
     Args:
         pixels: (H, W) or (H, W, C) uint8, distorted.
         camera: The photo's camera.
+        whole: Enlarge the view to hold the whole photo; otherwise size and principal point are the photo's.
 
     Returns:
-        The view (same shape, uint8), its pinhole camera and the (H, W) mask of its pixels that the photo
-        covers. A pinhole photo comes back as it is.
+        The view (uint8), its pinhole camera and the (H, W) mask of its pixels that the photo covers. A
+        pinhole photo comes back as it is.
 
     Raises:
         CameraError: When the photo does not have the camera's size.
@@ -233,6 +238,7 @@ def undistort_image(
         return pixels, pinhole, np.ones(pixels.shape[:2], dtype=np.bool_)
     import cv2
 
+    pinhole = pinhole.pad(*_margins(camera)) if whole else pinhole
     x, y = _positions(pinhole, camera)
     valid = _inside(x, y, camera)
     view = np.asarray(cv2.remap(pixels, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
@@ -274,6 +280,17 @@ def distort_map(
     share = cv2.remap(known.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     mask = _inside(x, y, pinhole) & (share > 1 - 1e-4)
     return np.where(mask, out, np.float32(0)), mask
+
+
+def _margins(camera: "Camera") -> tuple[int, int, int, int]:
+    """Pixels to add left, top, right and bottom until the pinhole view holds the rays of all pixels."""
+    limit = math.tan(_WHOLE_ANGLE)
+    grid = np.meshgrid(np.linspace(0, camera.width, _GRID), np.linspace(0, camera.height, _GRID))
+    rays = np.clip(np.nan_to_num(camera.unproject(np.stack(grid, axis=-1), 1.0)), -limit, limit)
+    u, v = rays[..., 0] * camera.fx + camera.cx, rays[..., 1] * camera.fy + camera.cy
+    needed = (-u.min(), -v.min(), u.max() - camera.width, v.max() - camera.height)
+    left, top, right, bottom = (max(0, math.ceil(float(pixels))) for pixels in needed)
+    return left, top, right, bottom
 
 
 def _positions(to: "Camera", source: "Camera") -> tuple[Pixels, Pixels]:
@@ -323,7 +340,7 @@ def _table(model: Distortion) -> tuple[Floats, Floats]:
     radii = np.tan(np.linspace(0.0, WIDEST_ANGLE, _TABLE_ROWS))
     with np.errstate(all="ignore"):
         images = model.radial(radii)
-        grows = model._grows(radii) & (np.diff(images, prepend=-1.0) > 0)
+        grows = model._grows(radii)
     end = _TABLE_ROWS if grows.all() else int(np.argmin(grows))
     return radii[:end], images[:end]
 
