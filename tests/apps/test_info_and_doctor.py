@@ -128,3 +128,18 @@ def test_every_command_has_help() -> None:
     for name in ("predict", "info", "doctor"):
         assert name in out
         assert _run(name, "--help")[0] == 0
+
+
+def test_a_missing_training_library_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onedepth.predict.modelfile", None)
+    with pytest.raises(ModuleNotFoundError):  # a hole in the base install is a bug and not hidden
+        _run("info")
+    monkeypatch.undo()
+
+    def lacking(*arguments: object) -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr("onedepth.apps.cli.info._model_facts", lacking)
+    code, _, err = _run("info")
+    assert code == 2
+    assert "pip install 'onedepth[train]'" in err

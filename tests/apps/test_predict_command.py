@@ -366,3 +366,15 @@ def _wait(happened: Callable[[], bool]) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("did not happen")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux only")
+def test_names_that_are_no_text(tmp_path: Path, out: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    _photo(tmp_path / name)
+    command = _command("predict", tmp_path / name, tmp_path / os.fsdecode(b"\xe9.jpg"), "-o", out, "--html")
+    run = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert run.returncode == 1, run.stderr
+    assert b"Traceback" not in run.stderr
+    assert (out / name).is_file()
+    assert b"caf%E9.png" in (out / "index.html").read_bytes()

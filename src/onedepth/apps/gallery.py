@@ -36,6 +36,7 @@ THUMBNAIL = 720  # pixels of the longer side: sharp in half of a wide page, abou
 _GRID = 96
 _STOPS = 16
 _LARGEST_STEP = 65535
+_LABELS = {".ply": "points", ".glb": "mesh"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +112,7 @@ def write_page(
     page = template.substitute(
         title=html.escape(title), subtitle=html.escape(subtitle), cards="\n".join(parts), version=__version__
     )
-    write_bytes(path, page.encode())
+    write_bytes(path, page.encode(errors="replace"))  # names may hold bytes that are no text
 
 
 def with_outputs(card: Card, outputs: Iterable[Path]) -> Card:
@@ -206,9 +207,10 @@ def _bar_html(colours: tuple[float, float], gradient: str) -> str:
 def _links(outputs: Iterable[Path], folder: Path) -> str:
     links = []
     for path in outputs:
-        target = quote(Path(os.path.relpath(path, folder)).as_posix())
-        label = html.escape("picture" if path.stem.endswith("_picture") else path.suffix[1:])
-        links.append(f'<a href="{target}">{label}</a>')
+        target = quote(os.fsencode(Path(os.path.relpath(path, folder)).as_posix()))
+        picture = path.stem.endswith("_picture")
+        label = "picture" if picture else f"{_LABELS.get(path.suffix, 'depth')} {path.suffix[1:]}"
+        links.append(f'<a href="{target}">{html.escape(label)}</a>')
     return "".join(links)
 
 

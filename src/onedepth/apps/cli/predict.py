@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from onedepth.apps.cli import say
+
 _DEFAULT_FORMATS = ["picture", "png16"]
 _PAGE = "index.html"
 
@@ -82,6 +84,6 @@ def predict(
         wanted = Page(output / _PAGE, colormap) if page and not keep_page else None
         predict_jobs(jobs, load(model, device), options, wanted, report)
         if keep_page:
-            typer.echo(f"page: {output / _PAGE} exists (kept; --overwrite renews it)")
+            say(f"page: {output / _PAGE} exists (kept; --overwrite renews it)")
     print_report(report, output, len(jobs))
     raise typer.Exit(report.exit_code)
