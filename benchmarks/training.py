@@ -1,8 +1,13 @@
 """How many training samples a second, and where do the CPU-seconds go?
 
-First the real loop runs for its speed. Then the same step, taken apart, charges CPU-seconds of all threads to
-its phases; loading also counts everything its worker processes used. Losses count with their own backward
-pass, down to the prediction; the network's backward begins there.
+One run of the real training loop gives both. Marks in the depth network and the optimiser read the CPU clock
+of the process, all threads together:
+
+    loading     batches arriving in the loop, and everything the worker processes used
+    forward     the depth network's encode and decode
+    losses      from there to the gradient of its output: losses with their own backward pass
+    backward    from that gradient to the optimiser: the network's backward pass
+    optimiser   the optimiser's step
 """
 
 import argparse
@@ -14,10 +19,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 from _machine import EXAMPLES, ROOT, print_header
 
 FRAMES, FRAME_SIZE = 64, (384, 288)
+PHASES = ("loading", "forward", "losses", "backward", "optimiser")
 
 
 def write_scene(folder: Path) -> None:
@@ -41,17 +49,66 @@ def write_scene(folder: Path) -> None:
 
 
 class Clock:
-    """CPU-seconds of this process by phase, all threads together."""
+    """Charges the CPU-seconds of this process between two marks to the phase that the later one ends."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
+        self.last = time.process_time()
 
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Charge what happens inside to `name`."""
-        start = time.process_time()
+    def end(self, phase: str) -> None:
+        """Charge what was used since the last mark to `phase`."""
+        now = time.process_time()
+        self.seconds[phase] += now - self.last
+        self.last = now
+
+
+@contextmanager
+def marked(clock: Clock) -> Iterator[None]:
+    """Put the marks in while training runs inside."""
+    import torch
+    from torch.optim.optimizer import (
+        register_optimizer_step_post_hook,
+        register_optimizer_step_pre_hook,
+    )
+    from torch.utils.data import DataLoader
+
+    from onedepth.networks.depthnet import DepthNet
+
+    encode, decode, iterate = DepthNet.encode, DepthNet.decode, DataLoader.__iter__
+
+    def marked_encode(self: DepthNet, *arguments: Any) -> Any:
+        clock.end("other")
+        return encode(self, *arguments)
+
+    def marked_decode(self: DepthNet, *arguments: Any) -> Any:
+        output = decode(self, *arguments)
+        clock.end("forward")
+        for tensor in [output] if isinstance(output, torch.Tensor) else output:
+            tensor.register_hook(lambda _: clock.end("losses"))
+        return output
+
+    def marked_batches(self: DataLoader[Any]) -> Iterator[Any]:
+        batches = iterate(self)
+        while True:
+            clock.end("other")
+            batch = next(batches, None)
+            clock.end("loading")
+            if batch is None:
+                return
+            yield batch
+
+    hooks = [
+        register_optimizer_step_pre_hook(lambda *_: clock.end("backward")),
+        register_optimizer_step_post_hook(lambda *_: clock.end("optimiser")),
+    ]
+    with (
+        mock.patch.object(DepthNet, "encode", marked_encode),
+        mock.patch.object(DepthNet, "decode", marked_decode),
+        mock.patch.object(DataLoader, "__iter__", marked_batches),
+    ):
         yield
-        self.seconds[name] += time.process_time() - start
+    for hook in hooks:
+        hook.remove()
 
 
 def child_cpu_seconds() -> float:
@@ -60,13 +117,14 @@ def child_cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def samples_per_second(recipe, data: Path, steps: int) -> float:
-    """Wall speed of the real loop without its first fifth of steps."""
+def measure(recipe: Any, data: Path, steps: int) -> tuple[float, dict[str, float]]:
+    """Samples a second without the first fifth of steps, and CPU-seconds by phase over all steps."""
     from onedepth.train.loop import train
 
+    quiet = recipe.model_copy(update={"validate_every": 0, "checkpoint_every": steps})
     times: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
-        quiet = recipe.model_copy(update={"validate_every": 0, "checkpoint_every": steps})
+    clock, children = Clock(), child_cpu_seconds()
+    with tempfile.TemporaryDirectory() as folder, marked(clock):
         train(
             quiet,
             data_root=data,
@@ -74,49 +132,9 @@ def samples_per_second(recipe, data: Path, steps: int) -> float:
             max_steps=steps,
             on_progress=lambda _: times.append(time.monotonic()),
         )
+    clock.seconds["loading"] += child_cpu_seconds() - children
     first = steps // 5
-    return recipe.batch * (steps - 1 - first) / (times[-1] - times[first])
-
-
-def cpu_seconds(recipe, data: Path, steps: int) -> dict[str, float]:
-    """CPU-seconds of `steps` training steps by phase."""
-    import torch
-
-    from onedepth.networks.depthnet import DepthNet
-    from onedepth.train.loop import _loader, build_mixture
-    from onedepth.train.optim import MovingAverage, build_optimiser
-    from onedepth.train.supervision import source_losses
-
-    network = DepthNet(recipe.network).to(memory_format=torch.channels_last).train()
-    optimiser = build_optimiser(network, recipe.optimiser)
-    average = MovingAverage(network, 0.998)
-    clock, before = Clock(), child_cpu_seconds()
-    batches_of_steps = _loader(build_mixture(recipe, data), 0, steps, recipe.workers)
-    for step in range(steps):
-        with clock.phase("loading"):
-            batches = next(batches_of_steps)
-        with clock.phase("forward"):
-            images = torch.cat([batch.image for batch in batches])
-            images = images.contiguous(memory_format=torch.channels_last).float() / 255
-            prediction = network(images)
-        with clock.phase("losses"):
-            leaf = prediction.detach().requires_grad_()
-            parts = leaf.split([len(batch.ids) for batch in batches])
-            losses = [
-                source_losses(batch, part, recipe.losses_of(batch.kind), recipe.network.canonical_focal)
-                for batch, part in zip(batches, parts, strict=True)
-            ]
-            torch.stack([value for of_source in losses for value in of_source.values()]).sum().backward()
-        with clock.phase("backward"):
-            prediction.backward(leaf.grad)
-        with clock.phase("optimiser"):
-            torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.optimiser.clip)
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-            average.update(network, step)
-    del batches_of_steps
-    clock.seconds["loading"] += child_cpu_seconds() - before
-    return clock.seconds
+    return recipe.batch * (steps - 1 - first) / (times[-1] - times[first]), clock.seconds
 
 
 def main() -> None:
@@ -141,12 +159,12 @@ def main() -> None:
         recipe = read_recipe(options.recipe).model_copy(update=changes)
         origin = options.data or f"{FRAMES} made-up frames of {FRAME_SIZE[0]}x{FRAME_SIZE[1]}"
         print(f"  protocol  {options.steps} steps of {recipe.batch} samples at {width}x{height}, {origin}")
-        speed = samples_per_second(recipe, data, options.steps)
-        seconds = cpu_seconds(recipe, data, options.steps)
+        speed, seconds = measure(recipe, data, options.steps)
 
     print(f"  speed     {speed:.1f} samples/s")
     network = seconds["forward"] + seconds["backward"]
-    for phase, value in seconds.items():
+    for phase in PHASES:
+        value = seconds[phase]
         per_sample = 1000 * value / (options.steps * recipe.batch)
         print(
             f"  {phase:<9} {per_sample:7.2f} CPU-ms a sample, {100 * value / network:5.1f} % of the network's"
