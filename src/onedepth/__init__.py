@@ -29,7 +29,7 @@ _HOME = {
     "load": "onedepth.predict",
     "read_photo": "onedepth.files.images",
 }
-"""Where each public name lives; a module is imported when its name is first used, to keep `import onedepth` quick."""
+"""Where each public name lives; its module is imported at first use, which keeps `import onedepth` quick."""
 
 
 def __getattr__(name: str) -> Any:
