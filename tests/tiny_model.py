@@ -40,7 +40,9 @@ def write_tiny_model(path: Path, metadata: dict[str, Any] | None = METADATA) -> 
             helper.make_node("Shape", ["image"], ["shape"], end=2),
             helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
             helper.make_node("ReduceMean", ["float", "axis_2"], ["grey"], keepdims=0),
-            helper.make_node("Resize", ["grey", "", "", "network_size"], ["small"], mode="linear", antialias=1),
+            helper.make_node(
+                "Resize", ["grey", "", "", "network_size"], ["small"], mode="linear", antialias=1
+            ),
             helper.make_node("Div", ["small", "255"], ["unit"]),
             helper.make_node("Add", ["unit", "1"], ["canonical"]),
             helper.make_node("Cast", ["shape"], ["height_width"], to=TensorProto.FLOAT),

@@ -90,7 +90,7 @@ def _factory(kind: str) -> Callable[[IO[bytes], str], Image]:
     if kind == "HEIF":
         from pillow_heif import HeifImageFile
 
-        return HeifImageFile  # type: ignore[no-any-return]
+        return HeifImageFile
     from PIL import Image as pil  # noqa: N813 - the module's usual name is taken by the class
 
     importlib.import_module(f"PIL.{_PLUGINS[kind]}")
