@@ -2,18 +2,22 @@
 
 import json
 import os
-from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
-from onedepth.errors import ModelFileError
+from onedepth.errors import ConfigError, ModelFileError
+from onedepth.networks.autoencoder import DepthAutoencoder
 from onedepth.networks.config import NetworkConfig
 from onedepth.networks.depthnet import DepthNet
 
 HEADER = "onedepth"  # key of the JSON text in the safetensors metadata
-NETWORK, EMA = "network.", "ema."  # prefixes of the weights as trained and of their moving average
+# Prefixes of weights: as trained, their moving average, and those of a depth autoencoder.
+NETWORK, EMA, AUTOENCODER = "network.", "ema.", "autoencoder."
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, object]:
@@ -33,7 +37,16 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, object]:
         raise ModelFileError(
             f"{path}: no {HEADER!r} header; expected a checkpoint written by `onedepth train`"
         )
-    header: dict[str, object] = json.loads(text)
+    try:
+        header = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ModelFileError(
+            f"{path}: its {HEADER!r} header is not JSON ({error}); the file is damaged"
+        ) from error
+    if not isinstance(header, dict):
+        raise ModelFileError(
+            f"{path}: its {HEADER!r} header is a {type(header).__name__}; expected an object"
+        )
     return header
 
 
@@ -50,17 +63,35 @@ def load_checkpoint(path: str | os.PathLike[str], *, averaged: bool = True) -> D
     header = read_header(path)
     try:
         config = NetworkConfig.model_validate(header.get("network"))
-    except ValidationError as error:
-        raise ModelFileError(f"{path}: its network description is not valid: {error}") from error
-    network = DepthNet(config)
+        network = DepthNet(config)
+    except (ValidationError, ConfigError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelFileError(f"{path}: its network description is not valid: {reason}") from error
+    state = (_read_part(path, EMA) if averaged else {}) or _read_part(path, NETWORK)
+    return _fill(network, state, path)
+
+
+def load_autoencoder(path: str | os.PathLike[str]) -> DepthAutoencoder:
+    """Load a trained depth autoencoder, in evaluation mode.
+
+    Raises:
+        ModelFileError: Not a checkpoint of ours, damaged, or one of another network.
+    """
+    read_header(path)
+    return _fill(DepthAutoencoder(), _read_part(path, AUTOENCODER), path)
+
+
+def _read_part(path: str | os.PathLike[str], prefix: str) -> dict[str, Tensor]:
     with safe_open(path, "pt") as file:
-        names = set(file.keys())
-        prefix = EMA if averaged and any(n.startswith(EMA) for n in names) else NETWORK
-        state: dict[str, Tensor] = {
-            n.removeprefix(prefix): file.get_tensor(n) for n in names if n.startswith(prefix)
-        }
+        names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118  (no dict)
+        return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
+
+
+def _fill(network: Network, state: dict[str, Tensor], path: str | os.PathLike[str]) -> Network:
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        raise ModelFileError(f"{Path(path)}: weights do not fit its network: {error}") from error
-    return network.eval()
+        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise ModelFileError(f"{path}: weights do not fit its network: {reason[:300]}") from error
+    network.eval()
+    return network
