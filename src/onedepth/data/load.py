@@ -1,35 +1,66 @@
-"""From a record to pixels."""
+"""From a record to pixels, with the label read as the kind of supervision it is to give."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from onedepth.data.sample import Record, Sample
+from onedepth.camera import Camera
+from onedepth.data.sample import Kind, Pixels, Raster, Record, Sample
 from onedepth.errors import DataError
 
 
-def load_sample(record: Record) -> Sample:
-    """Decode the image and the label of a record.
+def load_sample(record: Record, kind: Kind, max_depth: float = np.inf) -> Sample:
+    """Decode the image, the label and, for video, the neighbouring frames of a record.
+
+    Args:
+        record: What to load.
+        kind: What its label is to be read as; `affine` turns depth into disparity, `video` has no label.
+        max_depth: Labels beyond it count as not measured.
 
     Raises:
         DataError: A file is missing or damaged, or image, label and camera differ in size.
     """
-    image = _decode(record.image, cv2.IMREAD_COLOR_RGB)
-    label = _decode(record.label, cv2.IMREAD_UNCHANGED)
-    if label.dtype != np.uint16 or label.ndim != 2:
-        raise DataError(f"{record.label}: expected one 16-bit channel, found {label.dtype} {label.shape}")
-    size = (record.camera.height, record.camera.width)
-    if image.shape[:2] != size or label.shape != size:
+    image = _decode_image(record.image)
+    height, width = image.shape[:2]
+    camera = record.camera or Camera.assumed(width, height)
+    if (camera.width, camera.height) != (width, height):
         raise DataError(
-            f"{record.image}: image {image.shape[:2]}, label {label.shape} and camera {size} differ in size"
+            f"{record.image}: the image is {width}x{height}, its camera {camera.width}x{camera.height}"
         )
-    depth = label.astype(np.float32) * np.float32(record.depth_unit)
-    return Sample(id=record.id, image=image, depth=depth, camera=record.camera)
+    label = np.full((height, width), np.nan, np.float32)
+    if record.label is not None and kind != "video":
+        label = _decode_label(record, (height, width), max_depth)
+        if kind == "affine" and record.means != "affine":
+            label = 1.0 / label
+    frames: tuple[Pixels, ...] = ()
+    if kind == "video":
+        frames = (image, *(_decode_image(path) for path in record.neighbours))
+        if any(frame.shape != image.shape for frame in frames):
+            raise DataError(f"{record.image}: neighbouring frames differ in size")
+    return Sample(record.id, image, label, camera, frames, frames)
 
 
-def _decode(path: Path, flags: int) -> np.ndarray:  # type: ignore[type-arg]  # uint8 or uint16, checked above
-    pixels = cv2.imread(str(path), flags | cv2.IMREAD_IGNORE_ORIENTATION if flags > 0 else flags)
+def _decode_image(path: Path) -> Pixels:
+    return np.asarray(_decode(path, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION), np.uint8)
+
+
+def _decode_label(record: Record, shape: tuple[int, int], max_depth: float) -> Raster:
+    assert record.label is not None
+    stored = _decode(record.label, cv2.IMREAD_UNCHANGED)
+    if stored.dtype != np.uint16 or stored.ndim != 2:
+        raise DataError(f"{record.label}: expected one 16-bit channel, found {stored.dtype} {stored.shape}")
+    if stored.shape != shape:
+        raise DataError(f"{record.label}: label is {stored.shape}, its image {shape} (rows, columns)")
+    label = stored.astype(np.float32) * np.float32(record.unit)
+    label[(stored == 0) | (label > max_depth)] = np.nan
+    return label
+
+
+def _decode(path: Path, flags: int) -> npt.NDArray[Any]:
+    pixels = cv2.imread(str(path), flags)
     if pixels is None:
         raise DataError(f"{path}: missing or not a readable image")
     return pixels

@@ -1,8 +1,9 @@
-"""One training example: as a line of a list (`Record`), as pixels (`Sample`), and in a batch (`SourceBatch`)."""
+"""One training example: on disk (`Record`), in memory (`Sample`), and in a batch (`SourceBatch`)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,19 @@ from torch import Tensor
 
 from onedepth.camera import Camera
 
-Supervision = Literal["metric"]
+Kind = Literal["metric", "scaled", "affine", "coarse", "video"]
+Label = Literal["metric", "scaled", "affine"]
+
+Pixels = npt.NDArray[np.uint8]
+Raster = npt.NDArray[np.float32]
+
+# What a stored label can serve as: a strong label can always be read as a weaker one, never the reverse.
+SERVES: dict[Label | None, frozenset[Kind]] = {
+    "metric": frozenset({"metric", "scaled", "affine", "coarse", "video"}),
+    "scaled": frozenset({"scaled", "affine", "video"}),
+    "affine": frozenset({"affine", "video"}),
+    None: frozenset({"video"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +34,22 @@ class Record:
     Attributes:
         id: Unique within its source.
         image: Colour image file.
-        label: 16-bit PNG of the same size, 0 = no measurement.
-        depth_unit: Metres per PNG step.
-        camera: Intrinsics at the stored size.
+        label: 16-bit PNG of the same size, 0 = no measurement; None where there is none.
+        means: What the label is: depth in metres, depth in unknown units, or disparity up to scale and shift.
+        unit: Metres (or units) per PNG step.
+        camera: Intrinsics at the stored size; None where they are unknown.
         scene: Frames of one scene share it.
+        neighbours: Image files of the frames before and after; empty for single photos and ends of clips.
     """
 
     id: str
     image: Path
-    label: Path
-    depth_unit: float
-    camera: Camera
+    label: Path | None
+    means: Label | None
+    unit: float
+    camera: Camera | None
     scene: str
+    neighbours: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +58,19 @@ class Sample:
 
     Attributes:
         id: Of its record.
-        image: (H, W, 3) uint8 RGB.
-        depth: (H, W) float32 metres, 0 = no measurement.
+        image: (H, W, 3) uint8 RGB, what the depth network sees.
+        label: (H, W) float32 depth (metres, or units) or disparity, NaN = no measurement.
         camera: Intrinsics of this raster.
+        frames: Clean (H, W, 3) images of this raster: this one, the one before, the one after. Video only.
+        pose_frames: The same before any camera zoom, for the pose network.
     """
 
     id: str
-    image: npt.NDArray[np.uint8]
-    depth: npt.NDArray[np.float32]
+    image: Pixels
+    label: Raster
     camera: Camera
+    frames: tuple[Pixels, ...] = ()
+    pose_frames: tuple[Pixels, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,40 +82,58 @@ class SourceBatch:
         kind: Supervision kind of the source.
         ids: One per sample.
         image: (B, 3, H, W) uint8 RGB.
-        depth: (B, 1, H, W) float32 metres, 0 = no measurement.
-        intrinsics: (B, 4) float32 fx, fy, cx, cy in pixels of this raster, centres at integer + 0.5.
+        label: (B, 1, h, w) float32, 0 where unmeasured; at the image's size, or for `coarse` at H / factor.
+        mask: (B, 1, h, w) bool, where the label was measured.
+        intrinsics: (B, 4) float32 fx, fy, cx, cy in pixels of the image, centres at integer + 0.5.
+        factor: Image size over label size.
+        frames: (B, 3, 3, H, W) uint8 target, before, after; empty unless `video`.
+        pose_frames: The same before zoom.
     """
 
     source: str
-    kind: Supervision
+    kind: Kind
     ids: tuple[str, ...]
     image: Tensor
-    depth: Tensor
+    label: Tensor
+    mask: Tensor
     intrinsics: Tensor
+    factor: int
+    frames: Tensor
+    pose_frames: Tensor
 
     @classmethod
-    def collate(cls, source: str, kind: Supervision, samples: list[Sample]) -> Self:
+    def collate(cls, source: str, kind: Kind, samples: Sequence[Sample]) -> Self:
         """Stack samples of one size."""
         cameras = [s.camera for s in samples]
+        label = torch.from_numpy(np.stack([s.label for s in samples])).unsqueeze(1)
+        mask = label.isfinite()
         return cls(
             source=source,
             kind=kind,
             ids=tuple(s.id for s in samples),
-            image=torch.from_numpy(np.stack([s.image for s in samples])).permute(0, 3, 1, 2),
-            depth=torch.from_numpy(np.stack([s.depth for s in samples])).unsqueeze(1),
+            image=_images([s.image for s in samples]),
+            label=torch.where(mask, label, 0.0),
+            mask=mask,
             intrinsics=torch.tensor([[c.fx, c.fy, c.cx, c.cy] for c in cameras], dtype=torch.float32),
+            factor=1,
+            frames=_images([np.stack(s.frames) for s in samples if s.frames]),
+            pose_frames=_images([np.stack(s.pose_frames) for s in samples if s.pose_frames]),
         )
 
     @property
     def focal(self) -> Tensor:
-        """(B,) focal length in pixels, sqrt(fx * fy)."""
+        """(B,) focal length in pixels of the image, sqrt(fx * fy)."""
         return (self.intrinsics[:, 0] * self.intrinsics[:, 1]).sqrt()
 
     def to(self, device: torch.device) -> Self:
         """Move the tensors to a device."""
-        return replace(
-            self,
-            image=self.image.to(device),
-            depth=self.depth.to(device),
-            intrinsics=self.intrinsics.to(device),
-        )
+        tensors = ("image", "label", "mask", "intrinsics", "frames", "pose_frames")
+        moved: dict[str, Any] = {name: getattr(self, name).to(device) for name in tensors}
+        return replace(self, **moved)
+
+
+def _images(images: Sequence[Pixels]) -> Tensor:
+    """Stack (..., H, W, 3) rasters to a (B, ..., 3, H, W) tensor; an empty one for none."""
+    if not images:
+        return torch.empty(0, dtype=torch.uint8)
+    return torch.from_numpy(np.stack(images)).movedim(-1, -3)

@@ -1,15 +1,16 @@
 """Reader of scene folders: `scene.json` beside `<id>.jpg` and 16-bit `<id>.png` labels.
 
-`scene.json` names the label (`metric`), `depth_unit_m` (metres per PNG step) and the frames with their cameras.
-Cameras there count pixel centres at integers; they are converted here, once.
+`scene.json` names the label, `depth_unit_m` (metres, or units, per PNG step) and the frames with their
+cameras. Cameras there count pixel centres at integers; they are converted here, once.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from onedepth.camera import Camera
-from onedepth.data.sample import Record
+from onedepth.data.sample import Label, Record
 from onedepth.errors import CameraError, DataError
 
 
@@ -28,12 +29,10 @@ def find_scenes(root: Path) -> list[Path]:
 
 
 def read_scene(folder: Path) -> list[Record]:
-    """Records of one scene folder; frames without a camera or a label are left out.
-
-    A metric label says nothing without a focal length, so such a frame is no sample rather than a guess.
+    """Records of one scene folder, in the order of the file; frames of a video know their neighbours.
 
     Raises:
-        DataError: `scene.json` is not valid JSON, lacks a field, or its label is not metric depth.
+        DataError: `scene.json` is not valid JSON, lacks a field, or has one of the wrong kind.
     """
     path = folder / "scene.json"
     try:
@@ -41,32 +40,45 @@ def read_scene(folder: Path) -> list[Record]:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error})") from error
     label = _field(scene, "label", path)
-    if label != "metric":
-        raise DataError(f"{path}: label is {label!r}, expected 'metric'")
-    unit = _field(scene, "depth_unit_m", path)
-    return [
-        _record(folder, frame, unit, path) for frame in _field(scene, "frames", path) if frame.get("camera")
-    ]
+    if label not in (*get_args(Label), None):
+        raise DataError(f"{path}: label is {label!r}, expected one of {', '.join(get_args(Label))} or null")
+    unit = _field(scene, "depth_unit_m", path) if label else 1.0
+    records = [_record(folder, frame, label, unit, path) for frame in _field(scene, "frames", path)]
+    return _with_neighbours(records) if scene.get("video") else records
 
 
-def _record(folder: Path, frame: dict[str, Any], unit: float, path: Path) -> Record:
+def _record(folder: Path, frame: dict[str, Any], label: Label | None, unit: float, path: Path) -> Record:
     name = _field(frame, "id", path)
-    try:
-        camera = camera_at_integers(frame["camera"])
-    except (CameraError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: camera of frame {name!r} is not valid: {error}") from error
+    camera = None
+    if frame.get("camera") is not None:
+        try:
+            camera = camera_at_integers(frame["camera"])
+        except (CameraError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: camera of frame {name!r} is not valid: {error}") from error
     return Record(
         id=f"{folder.parent.name}/{folder.name}/{name}",
         image=folder / f"{name}.jpg",
-        label=folder / f"{name}.png",
-        depth_unit=unit,
+        label=folder / f"{name}.png" if label else None,
+        means=label,
+        unit=unit,
         camera=camera,
         scene=f"{folder.name}/{frame.get('scene', '')}",
     )
 
 
+def _with_neighbours(records: list[Record]) -> list[Record]:
+    """Give every frame the images before and after it, where both belong to the same clip."""
+    between = [
+        replace(now, neighbours=(before.image, after.image))
+        if before.scene == now.scene == after.scene
+        else now
+        for before, now, after in zip(records, records[1:], records[2:], strict=False)
+    ]
+    return [*records[:1], *between, *records[1:][-1:]] if len(records) > 1 else records
+
+
 def camera_at_integers(values: dict[str, Any]) -> Camera:
-    """A camera whose source counts pixel centres at integers, in our convention (centres at integer + 0.5)."""
+    """Translate intrinsics that count pixel centres at integers into our convention, integer + 0.5."""
     return Camera(
         width=values["width"],
         height=values["height"],

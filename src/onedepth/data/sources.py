@@ -1,23 +1,19 @@
-"""Sources of samples and how a step draws from them.
-
-What slot `b` of step `t` holds is a pure function of (seed, t, b). So a checkpoint needs to store one step
-number, any number of workers gives the same batches, and a run killed at any moment continues exactly.
-"""
+"""Sources of samples: a folder, what its labels mean, and which records are kept for validation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from onedepth.data.load import load_sample
-from onedepth.data.sample import Record, Sample, SourceBatch, Supervision
+from onedepth.data.sample import SERVES, Kind, Record, Sample
 from onedepth.data.scenes import find_scenes, read_scene
-from onedepth.data.transforms import Augment, augment
+from onedepth.data.transforms import Augment
 from onedepth.errors import DataError
 
-_GOLDEN = (5**0.5 - 1) / 2  # its multiples fill [0, 1) evenly, so short runs meet the weights closely too
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Holdout(BaseModel):
@@ -42,20 +38,30 @@ class SourceConfig(BaseModel):
     Attributes:
         name: Appears in logs.
         path: Folder of scenes, relative to the data root.
-        kind: What the labels mean.
+        kind: What its labels are used as; a metric label can serve as any kind.
         weight: Share of each batch, relative to the other sources.
+        loss_weight: Factor on its losses when gradients are combined by `weighted`.
+        losses: Loss name to weight, instead of the recipe's for this kind.
+        augment: How its samples are varied, instead of the recipe's.
         holdout: Records kept for validation, if any.
-        max_depth: Labels beyond it, in metres, count as not measured.
+        max_depth: Labels beyond it, in metres (or units), count as not measured.
+        factor: Coarse only: image size over label size.
+        sensor: Coarse only: how the coarse sensor reduces what it sees, by area or by nearest (LiDAR).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     path: str
-    kind: Supervision = "metric"
-    weight: float = Field(default=1.0, ge=0)
+    kind: Kind = "metric"
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    loss_weight: Positive = 1.0
+    losses: dict[str, Positive] | None = None
+    augment: Augment | None = None
     holdout: Holdout | None = None
-    max_depth: float = Field(default=100.0, gt=0)
+    max_depth: Positive = 100.0
+    factor: Literal[2, 4, 8, 16] = 4
+    sensor: Literal["area", "nearest"] = "area"
 
 
 @dataclass(frozen=True)
@@ -66,72 +72,47 @@ class Source:
     records: tuple[Record, ...]
 
     def load(self, index: int) -> Sample:
-        """Decode one sample; labels beyond the source's limit become unmeasured."""
-        sample = load_sample(self.records[index])
-        sample.depth[sample.depth > self.config.max_depth] = 0
-        return sample
+        """Decode one sample, its label read as the source's kind."""
+        return load_sample(self.records[index], self.config.kind, self.config.max_depth)
 
 
 def open_source(config: SourceConfig, root: Path, *, held_out: bool = False) -> Source:
-    """List the records of a source, the training part or the held-out part.
+    """List the usable records of a source, the training part or the held-out part.
+
+    Usable are: for metric and coarse labels, frames with a camera, since metres say nothing without the focal
+    length they were seen through; for video, frames with a camera and a neighbour on either side.
 
     Raises:
-        DataError: The folder is missing, broken, or nothing is left of it.
+        DataError: The folder is missing or broken, its labels cannot serve as this kind, or nothing is left.
     """
-    records = [r for scene in find_scenes(root / config.path) for r in read_scene(scene)]
+    where = root / config.path
+    records = [r for scene in find_scenes(where) for r in read_scene(scene)]
     if config.holdout is not None:
         records = [r for i, r in enumerate(records) if config.holdout.is_held_out(i) == held_out]
     elif held_out:
         records = []
+    for record in records:
+        if config.kind not in SERVES[record.means]:
+            raise DataError(
+                f"source {config.name!r}: {where} has {record.means or 'no'} labels, which cannot serve as "
+                f"{config.kind!r}; they can as {', '.join(sorted(SERVES[record.means]))}"
+            )
+    records = _usable(records, config.kind)
     if not records:
         part = "held-out" if held_out else "training"
-        raise DataError(f"source {config.name!r}: no {part} record with a camera in {root / config.path}")
+        needs = _NEEDS.get(config.kind, "label")
+        raise DataError(f"source {config.name!r}: no {part} record with a {needs} in {where}")
     return Source(config, tuple(records))
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """Batches drawn from several sources, indexed by step.
-
-    Attributes:
-        sources: Where samples come from.
-        batch: Samples per step over all sources.
-        sizes: Input sizes (width, height) a step may have.
-        size_weights: Their relative frequency.
-        augment: How samples are varied.
-        seed: Of the whole run.
-    """
-
-    sources: tuple[Source, ...]
-    batch: int
-    sizes: tuple[tuple[int, int], ...]
-    size_weights: tuple[float, ...]
-    augment: Augment
-    seed: int
-
-    def __getitem__(self, step: int) -> list[SourceBatch]:
-        """The sub-batches of a step, one for each source that has samples in it."""
-        size = self.sizes[_pick(self.size_weights, np.random.default_rng([self.seed, 1, step]).random())]
-        groups: dict[int, list[Sample]] = {}
-        for slot in range(self.batch):
-            which, sample = self.draw(step, slot, size)
-            groups.setdefault(which, []).append(sample)
-        return [
-            SourceBatch.collate(self.sources[k].config.name, self.sources[k].config.kind, groups[k])
-            for k in sorted(groups)
-        ]
-
-    def draw(self, step: int, slot: int, size: tuple[int, int]) -> tuple[int, Sample]:
-        """The source index and the augmented sample of one slot."""
-        position = (step * self.batch + slot) * _GOLDEN % 1.0
-        which = _pick([s.config.weight for s in self.sources], position)
-        rng = np.random.default_rng([self.seed, 2, step, slot])
-        source = self.sources[which]
-        sample = source.load(int(rng.integers(len(source.records))))
-        return which, augment(sample, size, self.augment, rng)
+_NEEDS: dict[Kind, str] = {
+    "metric": "camera",
+    "coarse": "camera",
+    "video": "camera and two neighbouring frames",
+}
 
 
-def _pick(weights: Sequence[float], position: float) -> int:
-    """Index of the weight in whose share of [0, 1) a position falls."""
-    edges = np.cumsum(np.asarray(weights, dtype=np.float64))
-    return int(np.searchsorted(edges / edges[-1], position, side="right").clip(max=len(edges) - 1))
+def _usable(records: Sequence[Record], kind: Kind) -> list[Record]:
+    if kind not in _NEEDS:
+        return list(records)
+    return [r for r in records if r.camera is not None and (kind != "video" or r.neighbours)]

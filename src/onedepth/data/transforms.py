@@ -5,16 +5,14 @@ state gives the same result.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from onedepth.data.sample import Sample
-
-Depth = npt.NDArray[np.float32]
-Pixels = npt.NDArray[np.uint8]
+from onedepth.data.sample import Pixels, Raster, Sample
 
 _DENSE = 0.5  # from this share of measured pixels on, a label is resized by picking, below by scattering
 
@@ -30,6 +28,7 @@ class Augment(BaseModel):
         colour: Strength of brightness, contrast, gamma, tint and saturation changes, 0 to 1.
         blur: Share of samples slightly blurred.
         noise: Share of samples with sensor noise.
+        camera_zoom: Share of samples whose camera is zoomed by 1 to 2, x and y on their own (DaB-Net).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,14 +40,17 @@ class Augment(BaseModel):
     colour: float = Field(default=0.5, ge=0, le=1)
     blur: float = Field(default=0.1, ge=0, le=1)
     noise: float = Field(default=0.1, ge=0, le=1)
+    camera_zoom: float = Field(default=0.0, ge=0, le=1)
 
 
 def augment(sample: Sample, size: tuple[int, int], how: Augment, rng: np.random.Generator) -> Sample:
-    """Crop, resize to `size` (width, height), mirror and recolour at random."""
+    """Crop, resize to `size` (width, height), mirror, zoom the camera and recolour at random."""
     sample = random_crop(sample, size[0] / size[1], how, rng)
     sample = resize(sample, *size)
     if rng.random() < how.flip:
         sample = flip(sample)
+    if how.camera_zoom > 0 and rng.random() < how.camera_zoom:
+        sample = zoom(sample, *(1.0 / rng.uniform(0.5, 1.0, 2)))
     return replace(sample, image=recolour(sample.image, how, rng))
 
 
@@ -77,62 +79,97 @@ def crop(sample: Sample, left: int, top: int, width: int, height: int) -> Sample
     return replace(
         sample,
         image=sample.image[window],
-        depth=sample.depth[window],
+        label=sample.label[window],
         camera=sample.camera.crop(left, top, width, height),
+        frames=tuple(frame[window] for frame in sample.frames),
+        pose_frames=tuple(frame[window] for frame in sample.pose_frames),
     )
 
 
 def resize(sample: Sample, width: int, height: int) -> Sample:
     """Resize the image by area, the label without mixing depths; the camera's focal length follows."""
-    shrinks = width < sample.camera.width
-    image = cv2.resize(
-        sample.image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
     return replace(
         sample,
-        image=image,
-        depth=resize_depth(sample.depth, width, height),
+        image=resize_image(sample.image, width, height),
+        label=resize_label(sample.label, width, height),
         camera=sample.camera.resize(width, height),
+        frames=tuple(resize_image(frame, width, height) for frame in sample.frames),
+        pose_frames=tuple(resize_image(frame, width, height) for frame in sample.pose_frames),
     )
 
 
-def resize_depth(depth: Depth, width: int, height: int) -> Depth:
+def resize_image(image: Pixels, width: int, height: int) -> Pixels:
+    """Shrink by area (no aliasing), enlarge linearly."""
+    method = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_LINEAR
+    return _pixels(cv2.resize(image, (width, height), interpolation=method))
+
+
+def resize_label(label: Raster, width: int, height: int) -> Raster:
     """Resize a label: dense ones by the nearest pixel centre, sparse ones by moving each measurement.
 
-    Where several measurements meet in one pixel the nearest surface stays, as it hides the others.
+    Where several measurements meet in one pixel the smallest depth stays, as that surface hides the others.
     """
-    rows, columns = np.nonzero(depth)
-    if len(rows) >= _DENSE * depth.size:
-        picked: Depth = cv2.resize(depth, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-        return picked
-    values = depth[rows, columns]
+    rows, columns = np.nonzero(np.isfinite(label))
+    if len(rows) >= _DENSE * label.size:
+        return _raster(cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT))
+    values = label[rows, columns]
     order = np.argsort(-values, kind="stable")  # far first: later, nearer writes win
-    y = (rows[order] + 0.5) * (height / depth.shape[0])
-    x = (columns[order] + 0.5) * (width / depth.shape[1])
-    scattered = np.zeros((height, width), np.float32)
+    y = (rows[order] + 0.5) * (height / label.shape[0])
+    x = (columns[order] + 0.5) * (width / label.shape[1])
+    scattered = np.full((height, width), np.nan, np.float32)
     scattered[y.astype(np.intp), x.astype(np.intp)] = values[order]
     return scattered
+
+
+def zoom(sample: Sample, x: float, y: float) -> Sample:
+    """Zoom the camera by factors >= 1 about the image centre, at the same size (DaB-Net, CZDA).
+
+    The camera changes and depth does not: a point keeps its depth however large it appears. The pose
+    network's frames stay as they are, because a zoom moves no camera.
+    """
+    height, width = sample.label.shape
+    # Destination centre u' + 0.5 comes from (u' + 0.5 - W/2) / x + W/2: pixel centres, no half-pixel bias.
+    back = np.array(
+        [
+            [1 / x, 0, (0.5 - width / 2) / x + width / 2 - 0.5],
+            [0, 1 / y, (0.5 - height / 2) / y + height / 2 - 0.5],
+        ]
+    )
+
+    def warp(raster: npt.NDArray[Any], method: int) -> npt.NDArray[Any]:
+        flags = method | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(raster, back, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+    return replace(
+        sample,
+        image=_pixels(warp(sample.image, cv2.INTER_LINEAR)),
+        label=_raster(warp(sample.label, cv2.INTER_NEAREST)),
+        camera=sample.camera.zoom(x, y),
+        frames=tuple(_pixels(warp(frame, cv2.INTER_LINEAR)) for frame in sample.frames),
+    )
 
 
 def flip(sample: Sample) -> Sample:
     """Mirror left and right."""
     return replace(
         sample,
-        image=cv2.flip(sample.image, 1),
-        depth=cv2.flip(sample.depth, 1),
+        image=_pixels(cv2.flip(sample.image, 1)),
+        label=_raster(cv2.flip(sample.label, 1)),
         camera=sample.camera.flip(),
+        frames=tuple(_pixels(cv2.flip(frame, 1)) for frame in sample.frames),
+        pose_frames=tuple(_pixels(cv2.flip(frame, 1)) for frame in sample.pose_frames),
     )
 
 
 def recolour(image: Pixels, how: Augment, rng: np.random.Generator) -> Pixels:
     """Vary exposure, contrast, gamma, white balance and saturation; sometimes blur or add noise."""
     if how.colour > 0:
-        image = cv2.LUT(image, _tone_curves(how.colour, rng))
+        image = _pixels(cv2.LUT(image, _tone_curves(how.colour, rng)))
         keep = 1.0 + how.colour * rng.uniform(-0.8, 0.6)
         gray = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        image = cv2.addWeighted(image, keep, gray, 1.0 - keep, 0.0)
+        image = _pixels(cv2.addWeighted(image, keep, gray, 1.0 - keep, 0.0))
     if rng.random() < how.blur:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.2))
+        image = _pixels(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.2)))
     if rng.random() < how.noise:
         noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(1.0, 8.0))
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
@@ -145,4 +182,14 @@ def _tone_curves(strength: float, rng: np.random.Generator) -> Pixels:
     contrast = np.exp(strength * rng.uniform(-0.5, 0.5))
     gain = np.exp(strength * rng.uniform(-0.5, 0.5) + strength * rng.uniform(-0.2, 0.2, 3))
     curve = (level**gamma - 0.5) * contrast + 0.5
-    return np.clip(curve * gain * 255.0 + 0.5, 0, 255).astype(np.uint8)[None]
+    curves: Pixels = np.clip(curve * gain * 255.0 + 0.5, 0, 255).astype(np.uint8)[None]
+    return curves
+
+
+def _pixels(values: npt.NDArray[Any]) -> Pixels:
+    """OpenCV's stubs know no dtypes; this states one without copying."""
+    return np.asarray(values, np.uint8)
+
+
+def _raster(values: npt.NDArray[Any]) -> Raster:
+    return np.asarray(values, np.float32)

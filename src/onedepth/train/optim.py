@@ -5,16 +5,16 @@ import math
 import torch
 from torch import Tensor, nn
 
-from onedepth.networks.depthnet import DepthNet
 from onedepth.train.recipe import Optimiser
 
+_PRETRAINED = ("depth.encoder.", "pose.encoder.")
 
-def build_optimiser(network: DepthNet, config: Optimiser) -> torch.optim.AdamW:
-    """AdamW with a lower rate for the pretrained encoder and no decay of biases and normalisation."""
-    encoder = {id(p) for p in network.encoder.parameters()}
+
+def build_optimiser(system: nn.Module, config: Optimiser) -> torch.optim.AdamW:
+    """AdamW with a lower rate for a pretrained encoder and no decay of biases and normalisation."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for parameter in network.parameters():
-        peak = config.encoder_lr if id(parameter) in encoder else config.lr
+    for name, parameter in system.named_parameters():
+        peak = config.encoder_lr if name.startswith(_PRETRAINED) else config.lr
         decay = config.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((peak, decay), []).append(parameter)
     return torch.optim.AdamW(

@@ -2,12 +2,12 @@
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from onedepth.data.sources import SourceConfig
+from onedepth.data.sources import Holdout, SourceConfig
 from onedepth.data.transforms import Augment
 from onedepth.errors import ConfigError
 from onedepth.networks.config import NetworkConfig
@@ -59,7 +59,11 @@ class Recipe(_Strict):
         batch: Samples per step over all sources.
         network: Architecture and canonical camera.
         pretrained: Start the encoder from ImageNet weights.
-        init: Checkpoint to start from instead.
+        init: Checkpoint whose depth network the run starts from instead.
+        pose_encoder: Encoder of the pose network, which `video` sources need.
+        task: What is trained: the depth network, or the depth autoencoder that can teach it.
+        teacher: Checkpoint of a trained autoencoder, for the `affinity` loss.
+        mixing: How the sources' gradients are combined; see `train.step.combine`.
         sizes: Training sizes; all of the network's input sizes alike when empty.
         sources: Where samples come from.
         losses: Weight of each loss, per supervision kind; defaults in `train.supervision`.
@@ -67,8 +71,11 @@ class Recipe(_Strict):
         optimiser: Learning rates and schedule.
         ema: Decay of the moving average of the weights; 0 turns it off.
         validate_every: Steps between validations on the held-out records; 0 turns them off.
+        monitor: Validation number that decides which checkpoint is the best; the lower the better.
         checkpoint_every: Steps between checkpoints.
+        max_bad_steps: So many skipped steps in a row end the run.
         workers: Data loading processes.
+        precision: Of the forward pass; losses and weights are always float32.
         licence: Of the weights this recipe makes; goes into model files.
     """
 
@@ -79,6 +86,10 @@ class Recipe(_Strict):
     network: NetworkConfig = NetworkConfig()
     pretrained: bool = True
     init: str | None = None
+    pose_encoder: str = "tf_efficientnet_lite0"
+    task: Literal["depth", "autoencoder"] = "depth"
+    teacher: str | None = None
+    mixing: Literal["mean", "weighted", "pareto"] = "mean"
     sizes: tuple[InputSize, ...] = ()
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
     losses: dict[str, dict[str, Positive]] = {}
@@ -86,28 +97,50 @@ class Recipe(_Strict):
     optimiser: Optimiser = Optimiser()
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
     validate_every: Annotated[int, Field(ge=0)] = 500
+    monitor: str | None = None
     checkpoint_every: Count = 200
+    max_bad_steps: Count = 20
     workers: Annotated[int, Field(ge=0)] = 1
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
     licence: str = "unspecified"
 
     @model_validator(mode="after")
     def _consistent(self) -> "Recipe":
         for kind, losses in self.losses.items():
             if kind not in DEFAULT_LOSSES:
-                raise ValueError(f"losses.{kind}: no such supervision kind; choose {sorted(DEFAULT_LOSSES)}")
-            for name in losses:
-                if name not in LOSSES:
-                    raise ValueError(f"losses.{kind}.{name}: no such loss; choose one of {sorted(LOSSES)}")
-                if kind not in LOSSES[name].accepts:
-                    accepts = sorted(LOSSES[name].accepts)
-                    raise ValueError(f"losses.{kind}.{name}: loss {name!r} accepts {accepts}, not {kind!r}")
+                raise ValueError(f"losses.{kind}: no such kind; choose one of {sorted(DEFAULT_LOSSES)}")
+            _check_losses(f"losses.{kind}", losses, kind)
+        names = [s.name for s in self.sources]
+        for source in self.sources:
+            if names.count(source.name) > 1:
+                raise ValueError(f"sources: two are named {source.name!r}")
+            _check_losses(f"sources.{source.name}.losses", source.losses or {}, source.kind)
+            self._check_needs(source)
         if sum(s.weight for s in self.sources) <= 0:
             raise ValueError("sources: at least one weight must be above 0")
         return self
 
-    def losses_of(self, kind: str) -> dict[str, float]:
-        """Loss weights of a supervision kind."""
-        return dict(self.losses.get(kind, DEFAULT_LOSSES[kind]))
+    def _check_needs(self, source: SourceConfig) -> None:
+        if self.task == "autoencoder" and source.kind not in ("metric", "coarse"):
+            raise ValueError(f"sources.{source.name}.kind: an autoencoder needs metric or coarse labels")
+        if "affinity" in self.losses_of(source.name) and self.teacher is None:
+            raise ValueError(f"sources.{source.name}: `affinity` needs `teacher`, a trained autoencoder")
+
+    def losses_of(self, source: str) -> dict[str, float]:
+        """Loss weights of a source: its own, else the recipe's for its kind, else the table's."""
+        config = next(s for s in self.sources if s.name == source)
+        return dict(config.losses or self.losses.get(config.kind) or DEFAULT_LOSSES[config.kind])
+
+
+def _check_losses(place: str, losses: dict[str, float], kind: str) -> None:
+    for name in losses:
+        if name not in LOSSES:
+            close = difflib.get_close_matches(name, LOSSES, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"choose one of {sorted(LOSSES)}"
+            raise ValueError(f"{place}.{name}: no such loss; {hint}")
+        if kind not in LOSSES[name].accepts:
+            accepts = ", ".join(sorted(LOSSES[name].accepts))
+            raise ValueError(f"{place}.{name}: loss {name!r} accepts {accepts}, not {kind!r}")
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -149,5 +182,5 @@ def _explain(error: ValidationError) -> str:
 
 
 def _known_keys() -> list[str]:
-    models = (Recipe, Optimiser, InputSize, NetworkConfig, SourceConfig, Augment)
+    models = (Recipe, Optimiser, InputSize, NetworkConfig, SourceConfig, Holdout, Augment)
     return sorted({name for model in models for name in model.model_fields})

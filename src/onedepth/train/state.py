@@ -1,13 +1,12 @@
 """Checkpoints: everything a run needs to go on as if it had never stopped, in one safetensors file.
 
-Tensors carry a prefix (`network.`, `ema.`, `optimiser.`, `rng.`); the rest is JSON in the header. The data
-order needs no state: it is a function of the seed and the step.
+Tensors carry the name of what they belong to (`network.`, `pose.`, `ema.`, `optimiser.`, `rng.`); the rest is
+JSON in the header. The data order needs no state: it is a function of the seed and the step.
 """
 
 import json
-import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,11 @@ from torch import Tensor, nn
 from onedepth import __version__
 from onedepth.errors import ModelFileError
 from onedepth.files.atomic import atomic_path
-from onedepth.networks.checkpoint import EMA, HEADER, NETWORK, read_header
+from onedepth.networks.checkpoint import EMA, HEADER, read_header
 from onedepth.train.optim import MovingAverage
 from onedepth.train.recipe import Recipe
 
 _OPTIMISER, _RNG = "optimiser.", "rng."
-_log = logging.getLogger(__name__)
 
 
 def save_state(
@@ -32,13 +30,25 @@ def save_state(
     *,
     step: int,
     recipe: Recipe,
-    network: nn.Module,
+    parts: Mapping[str, nn.Module],
     optimiser: torch.optim.Optimizer,
     average: MovingAverage | None,
     best: float | None,
 ) -> None:
-    """Write a checkpoint to a temporary name, flush it to the disk, then rename it."""
-    tensors: dict[str, Tensor] = {NETWORK + k: v for k, v in network.state_dict().items()}
+    """Write a checkpoint to a temporary name, flush it to the disk, then rename it.
+
+    Args:
+        path: The file.
+        step: Steps done.
+        recipe: Of the run.
+        parts: The networks by name; the depth network is `network`.
+        optimiser: Its moments are kept.
+        average: Moving average of the main network.
+        best: Best value of the monitored validation number so far.
+    """
+    tensors: dict[str, Tensor] = {
+        f"{name}.{k}": v for name, part in parts.items() for k, v in part.state_dict().items()
+    }
     if average is not None:
         tensors |= {EMA + k: v for k, v in average.state.items()}
     for index, slots in optimiser.state_dict()["state"].items():
@@ -62,7 +72,7 @@ def save_state(
 def restore_state(
     path: Path,
     *,
-    network: nn.Module,
+    parts: Mapping[str, nn.Module],
     optimiser: torch.optim.Optimizer,
     average: MovingAverage | None,
 ) -> dict[str, Any]:
@@ -75,7 +85,8 @@ def restore_state(
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no dict)
-        network.load_state_dict(_under(tensors, NETWORK))
+        for name, part in parts.items():
+            part.load_state_dict(_under(tensors, f"{name}."))
         if average is not None:
             average.state = _under(tensors, EMA) or average.state
         _restore_optimiser(optimiser, _under(tensors, _OPTIMISER))
@@ -96,19 +107,3 @@ def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tens
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """Checkpoints of a run, newest first."""
-    return sorted(folder.glob("step_*.safetensors"), reverse=True)
-
-
-def newest_whole(folder: Path) -> Iterator[Path]:
-    """Checkpoints to try, newest first; one whose header is damaged is passed over with a warning."""
-    for path in checkpoints(folder):
-        try:
-            read_header(path)
-        except ModelFileError as error:
-            _log.warning("checkpoint passed over: %s", error)
-            continue
-        yield path

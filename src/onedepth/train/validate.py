@@ -1,55 +1,122 @@
 """Validation during training: metric depth of whole held-out images, without and with median alignment."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
 
-from onedepth.data.sample import Sample, SourceBatch
-from onedepth.data.sources import Source
+from onedepth.data.sample import Pixels, Raster, Sample, SourceBatch
+from onedepth.data.sources import Source, open_source
 from onedepth.data.transforms import resize
 from onedepth.evaluate.align import align_median
 from onedepth.evaluate.metrics import depth_metrics
 from onedepth.networks.depthnet import DepthNet, canonical_scale
+from onedepth.train.optim import MovingAverage
+from onedepth.train.recipe import Recipe
+from onedepth.train.setup import Run
 
 _BATCH = 8
+_PICTURES = 2  # per source
+_METRIC = ("metric", "coarse", "video")  # kinds whose stored label may be metric depth
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Held-out images with metric truth, whatever kind of label training makes of them."""
+
+    sources: tuple[Source, ...]
+
+    @classmethod
+    def of(cls, recipe: Recipe, data_root: Path) -> Self | None:
+        """The held-out parts of a recipe's sources that have metric labels; None when there are none."""
+        if recipe.task != "depth":
+            return None
+        held_out = []
+        for config in recipe.sources:
+            if config.holdout is None:
+                continue
+            source = open_source(config, data_root, held_out=True)
+            if config.kind in _METRIC and all(r.means == "metric" for r in source.records):
+                metric = config.model_copy(update={"kind": "metric"})
+                held_out.append(Source(metric, source.records))
+        return cls(tuple(held_out)) if held_out else None
+
+    def run(self, run: Run, average: MovingAverage | None, device: torch.device) -> dict[str, float]:
+        """Mean metrics over the held-out images of each source, as `source/metric`.
+
+        Images meet the network as in prediction: whole, resized to the input size of nearest aspect. Metrics
+        are taken at that resolution, per image, then averaged over images; `median_` marks median alignment.
+        """
+        results: dict[str, list[float]] = {}
+        with averaged(run, average) as network:
+            for source in self.sources:
+                for batch in _batches(source, network):
+                    depth = predict(network, batch, device)
+                    for predicted, truth in zip(depth, batch.label.numpy(), strict=True):
+                        for name, value in _scores(predicted, truth):
+                            results.setdefault(f"{source.config.name}/{name}", []).append(value)
+        return {name: float(np.mean(values)) for name, values in sorted(results.items())}
+
+    def pictures(
+        self, run: Run, average: MovingAverage | None, device: torch.device
+    ) -> dict[str, tuple[Pixels, Raster, Raster]]:
+        """A few examples: image, predicted metres and true metres (0 = unmeasured), by name."""
+        shown: dict[str, tuple[Pixels, Raster, Raster]] = {}
+        with averaged(run, average) as network:
+            for source in self.sources:
+                batch = next(_batches(source, network))
+                depth = predict(network, batch, device)
+                for i in range(min(_PICTURES, len(depth))):
+                    image = batch.image[i].permute(1, 2, 0).numpy()
+                    shown[f"{source.config.name}/{i}"] = (image, depth[i, 0], batch.label[i, 0].numpy())
+        return shown
+
+
+@contextmanager
+def averaged(run: Run, average: MovingAverage | None) -> Iterator[DepthNet]:
+    """The depth network in evaluation mode with its averaged weights; afterwards it is as it was."""
+    network = run.main
+    assert isinstance(network, DepthNet)
+    kept = {name: value.clone() for name, value in network.state_dict().items()}
+    if average is not None:
+        network.load_state_dict(average.state)
+    try:
+        yield network.eval()
+    finally:
+        network.load_state_dict(kept)
+        network.train()
 
 
 @torch.no_grad()
-def validate(network: DepthNet, sources: Sequence[Source], device: torch.device) -> dict[str, float]:
-    """Mean metrics over the held-out images of each source, as `source/metric` and `source/median_metric`.
-
-    Images meet the network as in prediction: whole, resized to the input size of nearest aspect. Metrics are
-    taken at that resolution, per image, then averaged over images.
-
-    Args:
-        network: In evaluation mode.
-        sources: Held-out parts of the sources.
-        device: Where the network lives.
-    """
-    results: dict[str, list[float]] = {}
-    for source in sources:
-        by_size: dict[tuple[int, int], list[Sample]] = {}
-        for index in range(len(source.records)):
-            sample = source.load(index)
-            size = network.config.nearest_size(sample.camera.width, sample.camera.height)
-            by_size.setdefault(size, []).append(resize(sample, *size))
-        for samples in by_size.values():
-            for start in range(0, len(samples), _BATCH):
-                batch = SourceBatch.collate(source.config.name, "metric", samples[start : start + _BATCH])
-                for name, value in _scores(network, batch.to(device)):
-                    results.setdefault(f"{source.config.name}/{name}", []).append(value)
-    return {name: float(np.mean(values)) for name, values in sorted(results.items())}
+def predict(network: DepthNet, batch: SourceBatch, device: torch.device) -> Raster:
+    """Metres (B, 1, H, W) for the images of a batch."""
+    canonical = network(batch.image.to(device).float() / 255.0).cpu()
+    metres: Raster = (canonical * canonical_scale(batch.focal, network.config.canonical_focal)).numpy()
+    return metres
 
 
-def _scores(network: DepthNet, batch: SourceBatch) -> list[tuple[str, float]]:
-    canonical = network(batch.image.float() / 255.0)
-    depth = (canonical * canonical_scale(batch.focal, network.config.canonical_focal)).cpu().numpy()
-    scores: list[tuple[str, float]] = []
-    for predicted, truth in zip(depth, batch.depth.cpu().numpy(), strict=True):
-        valid = truth > 0
-        prediction, target = predicted[valid], truth[valid]
-        aligned = align_median(prediction, target)
-        scores += depth_metrics(prediction, target).items()
-        scores += [(f"median_{k}", v) for k, v in depth_metrics(aligned, target).items()]
-    return scores
+def _batches(source: Source, network: DepthNet) -> Iterator[SourceBatch]:
+    by_size: dict[tuple[int, int], list[Sample]] = {}
+    for index in range(len(source.records)):
+        sample = source.load(index)
+        size = network.config.nearest_size(sample.camera.width, sample.camera.height)
+        waiting = by_size.setdefault(size, [])
+        waiting.append(resize(sample, *size))
+        if len(waiting) == _BATCH:
+            yield SourceBatch.collate(source.config.name, "metric", waiting)
+            waiting.clear()
+    for waiting in by_size.values():
+        if waiting:
+            yield SourceBatch.collate(source.config.name, "metric", waiting)
+
+
+def _scores(predicted: Raster, truth: Raster) -> Iterator[tuple[str, float]]:
+    valid = truth > 0
+    prediction, target = predicted[valid], truth[valid]
+    yield from depth_metrics(prediction, target).items()
+    for name, value in depth_metrics(align_median(prediction, target), target).items():
+        yield f"median_{name}", value
