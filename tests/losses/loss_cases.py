@@ -1,4 +1,4 @@
-"""Small scenes, and one table of every loss on (prediction, target, mask), for the properties all of them share."""
+"""Small scenes, and one table of every loss on maps, for the properties all of them share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -104,7 +104,7 @@ def reprojection_choice(
     repeated = target.unsqueeze(1).expand_as(views)
     error = photometric(
         views.flatten(0, 1), repeated.flatten(0, 1), ssim_weight=ssim_weight, difference=difference
-    )
+    ).reshape(*views.shape[:2], 1, *views.shape[-2:])
     still = 0 if sources is None else sources.shape[1]
     if noise and still:
         shaken = torch.randn(

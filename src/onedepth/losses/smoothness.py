@@ -39,18 +39,15 @@ def smoothness(
             f"{tuple(disparity.shape[-2:])}; resize it first"
         )
     normal = disparity / disparity.mean((1, 2, 3), keepdim=True).clamp_min(TINY)
-    bends = [_step(normal, axis) for axis in (-1, -2)]
-    edges = [_step(image, axis) for axis in (-1, -2)]
+    bends = [normal.diff(dim=axis) for axis in (-1, -2)]
+    edges = [image.diff(dim=axis) for axis in (-1, -2)]
     total = first * _weighted(bends, edges, edge)
     if second:
-        bends, edges = ([_step(step, axis) for step in side for axis in (-1, -2)] for side in (bends, edges))
+        bends, edges = (
+            [step.diff(dim=axis) for step in side for axis in (-1, -2)] for side in (bends, edges)
+        )
         total = total + second * _weighted(bends, edges, edge)
     return total
-
-
-def _step(values: Tensor, axis: int) -> Tensor:
-    length = values.shape[axis] - 1
-    return values.narrow(axis, 1, length) - values.narrow(axis, 0, length)
 
 
 def _weighted(bends: list[Tensor], edges: list[Tensor], strength: float) -> Tensor:
