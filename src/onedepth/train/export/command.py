@@ -95,7 +95,7 @@ def export_checkpoint(request: Request) -> Exported:
 def describe(network: DepthNet, header: Mapping[str, Any], request: Request) -> ModelInfo:
     """What the model file will say about itself, from the checkpoint's header and the request."""
     recipe = _object(header.get("recipe"))
-    sources = header.get("sources") or recipe.get("sources") or ()
+    sources = header.get("sources") or recipe.get("sources")
     config = network.config
     return ModelInfo(
         name=request.name or str(recipe.get("name") or request.output.stem),
@@ -104,7 +104,7 @@ def describe(network: DepthNet, header: Mapping[str, Any], request: Request) -> 
         input_sizes=config.input_sizes,
         network=config.model_dump(mode="json"),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        training_data=tuple(str(_object(source).get("name", source)) for source in sources),
+        training_data=tuple(str(_object(source).get("name", source)) for source in _items(sources)),
         licence=request.licence or str(recipe.get("licence") or _NO_LICENCE),
         depth_range=config.depth_range,
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -116,11 +116,17 @@ def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+def _items(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _check(request: Request) -> None:
     if request.output.suffix != SUFFIX:
         raise ConfigError(f"{request.output}: a model file's name ends in {SUFFIX}")
     if request.output.exists() and not request.overwrite:
         raise ConfigError(f"{request.output}: exists already; add --overwrite to replace it")
+    if not request.version:
+        raise ConfigError("model version is empty; expected a text such as 1.0")
     if not 0 < request.tolerance < 1:
         raise ConfigError(f"tolerance {request.tolerance:g}: expected a number between 0 and 1")
 

@@ -112,7 +112,7 @@ def _constants(sizes: Sequence[Size], canonical_focal: float) -> list[onnx.Tenso
 
 
 def _splice(model: ModelProto, network: ModelProto) -> None:
-    """Put the network's nodes in the place of the node `onedepth.Network`, without names or traces of their making."""
+    """Put the network's nodes where `onedepth.Network` stands, without what the exporter wrote about itself."""
     nodes: list[NodeProto] = []
     for node in model.graph.node:
         nodes.extend(map(_bare, network.graph.node) if node.domain == "onedepth" else [node])
