@@ -112,7 +112,7 @@ def _constants(sizes: Sequence[Size], canonical_focal: float) -> list[onnx.Tenso
 
 
 def _splice(model: ModelProto, network: ModelProto) -> None:
-    """Put the network's nodes where `onedepth.Network` stands, without what the exporter wrote about itself."""
+    """Put the network's nodes where `onedepth.Network` stands, without the exporter's remarks."""
     nodes: list[NodeProto] = []
     for node in model.graph.node:
         nodes.extend(map(_bare, network.graph.node) if node.domain == "onedepth" else [node])

@@ -20,7 +20,7 @@ def export_network(network: DepthNet) -> ModelProto:
     """Export a network for all its input sizes, normalisation layers folded.
 
     With several sizes, height and width are dynamic: the exporter proves from the shapes that one graph
-    serves every multiple of 32. With a single size they are constants, which serves encoders that take only one.
+    serves every multiple of 32. With a single size they are constants, for encoders that take only one.
 
     Args:
         network: In evaluation mode, on the CPU.
