@@ -147,7 +147,8 @@ def _flat_gradient(loss: Tensor | None, parameters: list[nn.Parameter]) -> Tenso
 
 def _assign(flat: Tensor, parameters: list[nn.Parameter]) -> None:
     for parameter, part in zip(parameters, torch.split(flat, [p.numel() for p in parameters]), strict=True):
-        parameter.grad = part.view_as(parameter)
+        # In the layout of the parameter: the fused optimiser goes through memory without looking at strides.
+        parameter.grad = torch.empty_like(parameter).copy_(part.view_as(parameter))
 
 
 def _reduced(fabric: Fabric, values: Tensor) -> Tensor:
