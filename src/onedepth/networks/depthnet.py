@@ -54,6 +54,7 @@ class DepthNet(nn.Module):
         self.register_buffer("std", torch.tensor(encoder.std).view(1, 3, 1, 1), persistent=False)
         low, high = config.depth_range
         self.log_start = 0.5 * (math.log(low) + math.log(high))
+        self.train()
 
     def forward(self, image: Tensor) -> Tensor:
         """Predict canonical depth.

@@ -76,12 +76,13 @@ def build_encoder(name: str, *, pretrained: bool = False) -> Encoder:
     if pretrained and not hub:
         module.load_state_dict(packaged_state(name, module))
     make_padding_constant(module)
-    used = [i for i, level in enumerate(module.feature_info.info) if level["reduction"] <= 32]
+    channels, strides = module.feature_info.channels(), module.feature_info.reduction()
+    used = [i for i, stride in enumerate(strides) if stride <= 32]
     mean, std = module.default_cfg["mean"], module.default_cfg["std"]
     return Encoder(
         module=module,
-        channels=tuple(module.feature_info.channels()[i] for i in used),
-        strides=tuple(module.feature_info.reduction()[i] for i in used),
+        channels=tuple(channels[i] for i in used),
+        strides=tuple(strides[i] for i in used),
         mean=mean,
         std=std,
     )

@@ -45,6 +45,7 @@ class PoseNet(nn.Module):
             nn.ReLU(),
             nn.Conv2d(_WIDTH, 6, 1),
         )
+        self.train()
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Motion that takes points from the first frame's camera to the second's.

@@ -16,7 +16,6 @@ from onedepth.networks.decoders.base import Decoder
 STRIDES = (2, 4, 8, 16)  # of x9, x18, x36, x72
 WIDTHS = (32, 48, 80, 128)  # their channels (source: 32, 64, 128, 256)
 GRIDS = (8, 8, 16)  # stride of the grid on which x18, x36, x72 attend
-DIMENSION = 32  # of queries, keys and values
 _REDUCTION = 16  # of the channel attention, and channels of the weights' hidden layer
 
 
@@ -100,12 +99,13 @@ class CrossAttention(nn.Module):
     """Queries and keys from a coarser map, values from the finest, on a common coarse grid.
 
     out = upsample(softmax(Q^T K) V) with a softmax over the keys and, as in the source, without the usual
-    division by sqrt(d). Torch's fused attention never stores the N x N weights (N = 5120 at 1024x320); an
-    exported graph may.
+    division by sqrt(d). Torch's fused attention never stores the N x N weights (N = 5120 at 1024x320), given
+    that queries, keys and values have the same dimension and lie in memory token by token; an exported graph
+    may store them.
 
     Args:
         width: Channels of the coarser map.
-        finest: Channels of the finest map, also of the result.
+        finest: Channels of the finest map, of the result, and of queries, keys and values.
         strides: Of the coarser and of the finest map.
         grid: Stride of the grid.
     """
@@ -113,8 +113,8 @@ class CrossAttention(nn.Module):
     def __init__(self, width: int, finest: int, strides: tuple[int, int], grid: int) -> None:
         super().__init__()
         self.shrink, self.reach = (max(grid // s, 1) for s in strides)
-        self.query = nn.Conv2d(width, DIMENSION, 1, bias=False)
-        self.key = nn.Conv2d(width, DIMENSION, 1, bias=False)
+        self.query = nn.Conv2d(width, finest, 1, bias=False)
+        self.key = nn.Conv2d(width, finest, 1, bias=False)
         self.value = nn.Conv2d(finest, finest, 1, bias=False)
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
@@ -123,7 +123,8 @@ class CrossAttention(nn.Module):
             coarse = F.avg_pool2d(coarse, self.shrink)
         values = self.value(F.avg_pool2d(fine, self.reach))
         query, key, value = (
-            t.flatten(2).transpose(1, 2).unsqueeze(1) for t in (self.query(coarse), self.key(coarse), values)
+            tokens.flatten(2).transpose(1, 2).unsqueeze(1).contiguous()
+            for tokens in (self.query(coarse), self.key(coarse), values)
         )
         seen = F.scaled_dot_product_attention(query, key, value, scale=1.0)
         out = seen.squeeze(1).transpose(1, 2).reshape(values.shape)
