@@ -94,23 +94,34 @@ def test_the_input_size_is_the_one_training_chooses(exported, tmp_path):
 def test_of_two_sizes_equally_near_the_first_is_taken(sizes, tmp_path):
     chosen = _size_chooser(NetworkConfig(encoder="test_resnet", input_sizes=sizes), tmp_path)
     assert {chosen(side, side) for side in (1, 7, 100, 333)} == {sizes[0]}
+    assert NetworkConfig(input_sizes=sizes).nearest_size(7, 7) == sizes[0]
+
+
+def test_the_image_route_resizes_to_the_canonical_focal_as_training_does(tmp_path):
+    config = NetworkConfig(canonical="cstm_image", canonical_focal=250.0, pixel_budget=300 * 300)
+    chosen = _size_chooser(config, tmp_path)
+    rng = np.random.default_rng(0)
+    for width, height in np.exp(rng.uniform(0, np.log(3000), (200, 2))).astype(int):
+        focal = float(np.float32(np.exp(rng.uniform(3, 9))))
+        assert chosen(int(width), int(height), focal) == config.input_size(int(width), int(height), focal)
 
 
 def _size_chooser(config: NetworkConfig, folder: Path) -> Callable[[int, int], tuple[int, int]]:
     """The part of the graph that chooses, fed with photos that have no pixels to resize."""
     import onnxruntime as ort
 
-    model = onnx.parser.parse_model(graph._TEXT)
-    model.graph.initializer.extend(graph._constants(config.input_sizes, config.canonical_focal))
-    names = [name for node in model.graph.node for name in node.output]
-    kept = list(model.graph.node)[: names.index("input_size")]
-    del model.graph.node[:], model.graph.output[:], model.graph.input[1:], model.opset_import[1:]
+    model = onnx.parser.parse_model(graph.graph_text(config))
+    model.graph.initializer.extend(graph._constants(config))
+    last = next(i for i, node in enumerate(model.graph.node) if "input_size" in node.output)
+    kept = list(model.graph.node)[: last + 1]
+    del model.graph.node[:], model.graph.output[:], model.opset_import[1:]
     model.graph.node.extend(kept)
     model.graph.output.append(helper.make_tensor_value_info("input_size", onnx.TensorProto.INT64, [2]))
     session = ort.InferenceSession(model.SerializeToString())
 
-    def choose(width: int, height: int) -> tuple[int, int]:
-        rows, columns = session.run(None, {"image": np.zeros((height, width, 3), np.uint8)})[0]
+    def choose(width: int, height: int, focal: float = 100.0) -> tuple[int, int]:
+        inputs = {"image": np.zeros((height, width, 3), np.uint8), "focal": np.full(2, focal, np.float32)}
+        rows, columns = session.run(None, inputs)[0]
         return int(columns), int(rows)
 
     return choose
@@ -183,8 +194,9 @@ def test_onnxruntime_loads_it_without_a_word(model, capfd):
     ],
 )
 def test_a_graph_with_one_mistake_is_refused(monkeypatch, checkpoint, tmp_path, right, wrong):
-    assert right in graph._TEXT
-    monkeypatch.setattr(graph, "_TEXT", graph._TEXT.replace(right, wrong))
+    text = graph.graph_text(NetworkConfig())
+    assert right in text
+    monkeypatch.setattr(graph, "graph_text", lambda config: text.replace(right, wrong))
     monkeypatch.setattr(verify, "_SIZES", ((97, 40), (240, 320)))
     with pytest.raises(ModelFileError):
         export_checkpoint(Request(checkpoint=checkpoint, output=tmp_path / "m.onnx"))
@@ -206,7 +218,7 @@ def test_above_the_tolerance_nothing_is_written_and_an_older_file_stays(monkeypa
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("m.onnx", b"older")]
 
 
-@pytest.mark.parametrize(("metres", "levels"), [(float("nan"), 0), (2e-3, 0), (0.0, 2)])
+@pytest.mark.parametrize(("metres", "levels"), [(float("nan"), 0), (2e-3, 0), (0.0, 3)])
 def test_differences_that_are_refused(metres, levels):
     assert not verify.Difference(photo="", metres=metres, grey_levels=levels).within(1e-3)
 

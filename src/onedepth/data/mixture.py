@@ -30,6 +30,7 @@ class Mixture:
         size_weights: Their relative frequency.
         augment: How samples are varied, unless their source says otherwise.
         seed: Of the whole run.
+        canonical_focal: When given, samples are cropped towards this focal length (Metric3D, CSTM_image).
         shard: This process and how many there are; process r takes the slots r, r + n, r + 2n, ...
     """
 
@@ -39,6 +40,7 @@ class Mixture:
     size_weights: tuple[float, ...]
     augment: Augment
     seed: int
+    canonical_focal: float | None = None
     shard: tuple[int, int] = (0, 1)
 
     def __getitem__(self, step: int) -> list[SourceBatch]:
@@ -68,7 +70,7 @@ class Mixture:
         """The augmented sample of a slot."""
         rng = np.random.default_rng([self.seed, 2, step, slot])
         sample = source.load(int(rng.integers(len(source.records))))
-        return augment(sample, size, source.config.augment or self.augment, rng)
+        return augment(sample, size, source.config.augment or self.augment, rng, self.canonical_focal)
 
 
 def collate(source: Source, samples: Sequence[Sample]) -> SourceBatch:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from onedepth.camera import Camera
 from onedepth.data.sample import Pixels, Raster, Sample
 
 _DENSE = 0.5  # from this share of measured pixels on, a label is resized by picking, below by scattering
@@ -43,9 +44,27 @@ class Augment(BaseModel):
     camera_zoom: float = Field(default=0.0, ge=0, le=1)
 
 
-def augment(sample: Sample, size: tuple[int, int], how: Augment, rng: np.random.Generator) -> Sample:
-    """Crop, resize to `size` (width, height), mirror, zoom the camera and recolour at random."""
-    sample = random_crop(sample, size[0] / size[1], how, rng)
+def augment(
+    sample: Sample,
+    size: tuple[int, int],
+    how: Augment,
+    rng: np.random.Generator,
+    canonical_focal: float | None = None,
+) -> Sample:
+    """Crop, resize to `size` (width, height), mirror, zoom the camera and recolour at random.
+
+    Args:
+        sample: Of any size.
+        size: Of the result.
+        how: Strengths.
+        rng: Source of randomness.
+        canonical_focal: When given, the crop is chosen so that its resize leaves this focal length in pixels,
+            as far as the photo is large enough (Metric3D, CSTM_image); otherwise it is as large as fits.
+    """
+    largest = fit_aspect(sample.camera.width, sample.camera.height, size[0] / size[1])
+    if canonical_focal is not None:
+        largest = canonical_window(sample.camera, size, canonical_focal)
+    sample = random_crop(sample, largest, how, rng)
     sample = resize(sample, *size)
     if rng.random() < how.flip:
         sample = flip(sample)
@@ -54,12 +73,12 @@ def augment(sample: Sample, size: tuple[int, int], how: Augment, rng: np.random.
     return replace(sample, image=recolour(sample.image, how, rng))
 
 
-def random_crop(sample: Sample, aspect: float, how: Augment, rng: np.random.Generator) -> Sample:
-    """Cut a random window of about this aspect (width / height) out of a sample."""
+def random_crop(sample: Sample, largest: tuple[int, int], how: Augment, rng: np.random.Generator) -> Sample:
+    """Cut a random window out of a sample, of about the aspect of the largest (width, height) allowed."""
     whole = rng.random() < how.whole
     share = 1.0 if whole else rng.uniform(how.zoom, 1.0)
     stretch = 0.0 if whole else rng.uniform(-how.stretch, how.stretch)
-    width, height = fit_aspect(sample.camera.width, sample.camera.height, aspect * float(np.exp(stretch)))
+    width, height = _stretched(largest, stretch, sample.camera)
     width, height = max(1, round(width * share)), max(1, round(height * share))
     left = int(rng.integers(sample.camera.width - width + 1))
     top = int(rng.integers(sample.camera.height - height + 1))
@@ -71,6 +90,21 @@ def fit_aspect(width: int, height: int, aspect: float) -> tuple[int, int]:
     if width / height > aspect:
         return max(1, min(width, round(height * aspect))), height
     return width, max(1, min(height, round(width / aspect)))
+
+
+def canonical_window(camera: Camera, size: tuple[int, int], focal: float) -> tuple[int, int]:
+    """The window (width, height) that has focal length `focal` once resized to `size`, shrunk to fit."""
+    width, height = (side * camera.focal / focal for side in size)
+    shrink = min(1.0, camera.width / width, camera.height / height)
+    return max(1, round(width * shrink)), max(1, round(height * shrink))
+
+
+def _stretched(window: tuple[int, int], stretch: float, camera: Camera) -> tuple[int, int]:
+    """Change the aspect of a window by a factor exp(stretch), keeping its area as far as it fits."""
+    half = float(np.exp(stretch / 2))
+    width, height = window[0] * half, window[1] / half
+    shrink = min(1.0, camera.width / width, camera.height / height)
+    return max(1, int(width * shrink)), max(1, int(height * shrink))
 
 
 def crop(sample: Sample, left: int, top: int, width: int, height: int) -> Sample:
@@ -91,7 +125,7 @@ def resize(sample: Sample, width: int, height: int) -> Sample:
     return replace(
         sample,
         image=resize_image(sample.image, width, height),
-        label=resize_label(sample.label, width, height),
+        label=resize_label(sample.label, width, height, disparity=sample.disparity),
         camera=sample.camera.resize(width, height),
         frames=tuple(resize_image(frame, width, height) for frame in sample.frames),
         pose_frames=tuple(resize_image(frame, width, height) for frame in sample.pose_frames),
@@ -100,25 +134,28 @@ def resize(sample: Sample, width: int, height: int) -> Sample:
 
 def resize_image(image: Pixels, width: int, height: int) -> Pixels:
     """Shrink by area (no aliasing), enlarge linearly."""
-    method = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_LINEAR
+    rows, columns = image.shape[:2]
+    if (width < columns) != (height < rows):  # one axis after the other: area is exact only where none grows
+        image = _resize_image(image, width, rows)
+    return _resize_image(image, width, height)
+
+
+def _resize_image(image: Pixels, width: int, height: int) -> Pixels:
+    shrinks = width <= image.shape[1] and height <= image.shape[0]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return _pixels(cv2.resize(image, (width, height), interpolation=method))
 
 
-def resize_label(label: Raster, width: int, height: int) -> Raster:
+def resize_label(label: Raster, width: int, height: int, *, disparity: bool = False) -> Raster:
     """Resize a label: dense ones by the nearest pixel centre, sparse ones by moving each measurement.
 
-    Where several measurements meet in one pixel the smallest depth stays, as that surface hides the others.
+    Where several measurements meet in one pixel the nearest stays, as that surface hides the others: the
+    smallest depth or the largest disparity.
     """
-    rows, columns = np.nonzero(np.isfinite(label))
-    if len(rows) >= _DENSE * label.size:
+    if _is_dense(label):
         return _raster(cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT))
-    values = label[rows, columns]
-    order = np.argsort(-values, kind="stable")  # far first: later, nearer writes win
-    y = (rows[order] + 0.5) * (height / label.shape[0])
-    x = (columns[order] + 0.5) * (width / label.shape[1])
-    scattered = np.full((height, width), np.nan, np.float32)
-    scattered[y.astype(np.intp), x.astype(np.intp)] = values[order]
-    return scattered
+    scale = (width / label.shape[1], height / label.shape[0])
+    return _scatter(label, scale, (0.0, 0.0), (width, height), disparity)
 
 
 def zoom(sample: Sample, x: float, y: float) -> Sample:
@@ -136,17 +173,53 @@ def zoom(sample: Sample, x: float, y: float) -> Sample:
         ]
     )
 
-    def warp(raster: npt.NDArray[Any], method: int) -> npt.NDArray[Any]:
-        flags = method | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(raster, back, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    def warp(image: Pixels) -> Pixels:
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return _pixels(
+            cv2.warpAffine(image, back, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        )
 
     return replace(
         sample,
-        image=_pixels(warp(sample.image, cv2.INTER_LINEAR)),
-        label=_raster(warp(sample.label, cv2.INTER_NEAREST)),
+        image=warp(sample.image),
+        label=_zoom_label(sample.label, x, y, sample.disparity),
         camera=sample.camera.zoom(x, y),
-        frames=tuple(_pixels(warp(frame, cv2.INTER_LINEAR)) for frame in sample.frames),
+        frames=tuple(warp(frame) for frame in sample.frames),
     )
+
+
+def _zoom_label(label: Raster, x: float, y: float, disparity: bool) -> Raster:
+    """Zoom a label about its centre, dense or sparse as `resize_label` does."""
+    height, width = label.shape
+    if not _is_dense(label):
+        shift = ((1 - x) * width / 2, (1 - y) * height / 2)
+        return _scatter(label, (x, y), shift, (width, height), disparity)
+    columns = (np.arange(width) + 0.5 - width / 2) / x + width / 2
+    rows = (np.arange(height) + 0.5 - height / 2) / y + height / 2
+    return _raster(label[rows.astype(np.intp)][:, columns.astype(np.intp)])
+
+
+def _is_dense(label: Raster) -> bool:
+    return bool(np.isfinite(label).mean() >= _DENSE)
+
+
+def _scatter(
+    label: Raster,
+    scale: tuple[float, float],
+    shift: tuple[float, float],
+    size: tuple[int, int],
+    disparity: bool,
+) -> Raster:
+    """Move each measurement from (u, v) to scale * (u, v) + shift, in a raster of `size` (width, height)."""
+    rows, columns = np.nonzero(np.isfinite(label))
+    values = label[rows, columns]
+    order = np.argsort(values if disparity else -values, kind="stable")  # later, nearer writes win
+    x = np.floor((columns[order] + 0.5) * scale[0] + shift[0]).astype(np.intp)
+    y = np.floor((rows[order] + 0.5) * scale[1] + shift[1]).astype(np.intp)
+    inside = (x >= 0) & (x < size[0]) & (y >= 0) & (y < size[1])
+    scattered = np.full((size[1], size[0]), np.nan, np.float32)
+    scattered[y[inside], x[inside]] = values[order][inside]
+    return scattered
 
 
 def flip(sample: Sample) -> Sample:

@@ -1,7 +1,6 @@
 """What a depth network is made of, as data: stored in recipes, checkpoints and model files."""
 
 import math
-from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,10 +24,10 @@ class NetworkConfig(BaseModel):
     Attributes:
         encoder: Name of any timm model that supports `features_only`.
         decoder: Name of a decoder in `networks.decoders.DECODERS`.
-        canonical: How a photo meets the canonical camera (Metric3D). `cstm_label` resizes it to the input size
-            of nearest aspect and lets the depth follow the focal length that results. `cstm_image` resizes it
-            so that its focal length becomes the canonical one, as far as `pixel_budget` allows; where it does
-            not, the focal length that results counts, as in `cstm_label`.
+        canonical: How a photo meets the canonical camera (Metric3D). `cstm_label` resizes it to the input
+            size of nearest aspect and lets the depth follow the focal length that results. `cstm_image`
+            resizes it so that its focal length becomes the canonical one, as far as `pixel_budget` allows;
+            where it does not, the focal length that results counts, as in `cstm_label`.
         canonical_focal: Focal length in pixels of the canonical camera at network resolution (Metric3D, f_c).
         input_sizes: (width, height) that the network is run at; a photo meets the one of nearest aspect.
         pixel_budget: `cstm_image` only: pixels that a photo may have at network resolution.
@@ -94,11 +93,11 @@ class NetworkConfig(BaseModel):
     def nearest_size(self, width: int, height: int) -> Size:
         """The input size whose aspect ratio is nearest in logarithm to that of a `width` x `height` image.
 
-        Of equally near ones the first: ratios are compared exactly, as rounded logarithms would tell them apart.
+        Of sizes equally near, the first: exp |log a - log b| of whole numbers makes ties exact.
         """
 
-        def mismatch(size: Size) -> Fraction:
-            ratio = Fraction(size[0] * height, size[1] * width)
-            return max(ratio, 1 / ratio)
+        def mismatch(size: Size) -> float:
+            wide, tall = size[0] * height, size[1] * width
+            return max(wide, tall) / min(wide, tall)
 
         return min(self.input_sizes, key=mismatch)

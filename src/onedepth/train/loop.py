@@ -148,6 +148,7 @@ def build_mixture(recipe: Recipe, data_root: Path, shard: tuple[int, int] = (0, 
         size_weights=tuple(s.weight for s in sizes),
         augment=recipe.augment,
         seed=recipe.seed,
+        canonical_focal=recipe.network.canonical_focal if recipe.network.canonical == "cstm_image" else None,
         shard=shard,
     )
 

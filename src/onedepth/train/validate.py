@@ -103,7 +103,7 @@ def _batches(source: Source, network: DepthNet) -> Iterator[SourceBatch]:
     by_size: dict[tuple[int, int], list[Sample]] = {}
     for index in range(len(source.records)):
         sample = source.load(index)
-        size = network.config.nearest_size(sample.camera.width, sample.camera.height)
+        size = network.config.input_size(sample.camera.width, sample.camera.height, sample.camera.focal)
         waiting = by_size.setdefault(size, [])
         waiting.append(resize(sample, *size))
         if len(waiting) == _BATCH:

@@ -13,13 +13,11 @@ Decisions, with what they were measured to cost on a 12-megapixel photo:
 * Opset 18 is the first whose Resize can filter, and the one torch exports natively.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, compose, helper, numpy_helper, parser
 
-from onedepth.networks.config import NetworkConfig, Size
+from onedepth.networks.config import STRIDE, NetworkConfig
 from onedepth.predict.metadata import METADATA_KEY, ModelInfo
 
 OPSET, IR_VERSION = 18, 10  # the IR of ONNX 1.16, which ONNX Runtime 1.18 reads
@@ -27,14 +25,10 @@ PREFIX = "network_"
 NETWORK_INPUT, NETWORK_OUTPUT = "unit", "canonical"
 RESIZED = "resized"  # the photo as the network gets it, uint8 (1, 3, h, w); not an output, but for `verify`
 
-# `mismatch` is exp |log(w / h) - log(width / height)|: the same order as the logarithms, in exact integers.
-_TEXT = """
-<ir_version: 10, opset_import: ["": 18, "onedepth": 1]>
-onedepth (uint8[height, width, 3] image, float[2] focal) => (float[height, width] depth)
-{
-    size = Shape <end: int = 2> (image)
+# How the input size is chosen. `mismatch` is exp |log(w / h) - log(width / height)|: the same order as the
+# logarithms, in exact integers.
+_BY_ASPECT = """
     photo_height, photo_width = Split <axis: int = 0, num_outputs: int = 2> (size)
-
     wide = Mul (input_widths, photo_height)
     tall = Mul (input_heights, photo_width)
     larger = Max (wide, tall)
@@ -44,7 +38,33 @@ onedepth (uint8[height, width, 3] image, float[2] focal) => (float[height, width
     mismatch = Div (larger_real, smaller_real)
     nearest = ArgMin <axis: int = 0, keepdims: int = 0> (mismatch)
     input_size = Gather <axis: int = 0> (input_sizes, nearest)
-
+"""
+# The photo's focal length becomes the canonical one, as far as the pixel budget allows.
+_BY_FOCAL = """
+    size_exact = Cast <to: int = 11> (size)
+    focal_exact = Cast <to: int = 11> (focal)
+    focal_square = ReduceProd <keepdims: int = 0> (focal_exact)
+    focal_length = Sqrt (focal_square)
+    canonical_exact = Cast <to: int = 11> (canonical_focal)
+    wanted_ratio = Div (canonical_exact, focal_length)
+    photo_area = ReduceProd <keepdims: int = 0> (size_exact)
+    area_share = Div (pixel_budget, photo_area)
+    largest_ratio = Sqrt (area_share)
+    ratio = Min (wanted_ratio, largest_ratio)
+    wanted_size = Mul (size_exact, ratio)
+    strides_exact = Div (wanted_size, stride)
+    strides_round = Round (strides_exact)
+    strides = Max (strides_round, one_stride)
+    stride_size = Mul (strides, stride)
+    input_size = Cast <to: int = 7> (stride_size)
+"""
+_CHOICE = {"cstm_label": _BY_ASPECT, "cstm_image": _BY_FOCAL}
+_TEXT = """
+<ir_version: 10, opset_import: ["": 18, "onedepth": 1]>
+onedepth (uint8[height, width, 3] image, float[2] focal) => (float[height, width] depth)
+{{
+    size = Shape <end: int = 2> (image)
+{choice}
     planes = Transpose <perm: ints = [2, 0, 1]> (image)
     batch = Unsqueeze (planes, first_axis)
     batch_size = Concat <axis: int = 0> (one_rgb, input_size)
@@ -67,7 +87,7 @@ onedepth (uint8[height, width, 3] image, float[2] focal) => (float[height, width
     metres = Mul (canonical_map, scale)
     depth = Resize <mode: string = "linear", coordinate_transformation_mode: string = "half_pixel",
                     antialias: int = 1, exclude_outside: int = 1> (metres, , , size)
-}
+}}
 """
 
 
@@ -85,8 +105,8 @@ def build_model(network: ModelProto, config: NetworkConfig, info: ModelInfo) -> 
     Returns:
         A model with the inputs and output that `onedepth.predict.metadata` states.
     """
-    model = parser.parse_model(_TEXT)
-    model.graph.initializer.extend(_constants(config.input_sizes, config.canonical_focal))
+    model = parser.parse_model(graph_text(config))
+    model.graph.initializer.extend(_constants(config))
     _splice(model, compose.add_prefix(network, PREFIX))
     del model.opset_import[:]
     model.opset_import.append(helper.make_opsetid("", OPSET))
@@ -96,17 +116,30 @@ def build_model(network: ModelProto, config: NetworkConfig, info: ModelInfo) -> 
     return model
 
 
-def _constants(sizes: Sequence[Size], canonical_focal: float) -> list[onnx.TensorProto]:
-    widths, heights = np.array(sizes, np.int64).T
-    values = {
+def graph_text(config: NetworkConfig) -> str:
+    """The graph around the node `onedepth.Network`, in ONNX's text form."""
+    return _TEXT.format(choice=_CHOICE[config.canonical])
+
+
+def _constants(config: NetworkConfig) -> list[onnx.TensorProto]:
+    widths, heights = np.array(config.input_sizes, np.int64).T
+    by_aspect = {
         "input_widths": widths,
         "input_heights": heights,
         "input_sizes": np.stack([heights, widths], axis=1),
+    }
+    by_focal = {
+        "pixel_budget": np.array(config.pixel_budget, np.float64),
+        "stride": np.array(STRIDE, np.float64),
+        "one_stride": np.array(1, np.float64),
+    }
+    values = {
+        **(by_aspect if config.canonical == "cstm_label" else by_focal),
         "first_axis": np.array([0], np.int64),
         "one_rgb": np.array([1, 3], np.int64),
         "batch_axes": np.array([0, 1], np.int64),
         "white": np.array(255, np.float32),
-        "canonical_focal": np.array(canonical_focal, np.float32),
+        "canonical_focal": np.array(config.canonical_focal, np.float32),
     }
     return [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in values.items()]
 

@@ -31,6 +31,7 @@ def export_network(network: DepthNet) -> ModelProto:
     """
     sizes = network.config.input_sizes
     width, height = sizes[0]
+    dynamic = len(set(sizes)) > 1 or network.config.canonical == "cstm_image"
     example = torch.zeros(1, 3, height, width)
     try:
         with _quiet(), torch.inference_mode():
@@ -38,7 +39,7 @@ def export_network(network: DepthNet) -> ModelProto:
                 network,
                 (example,),
                 dynamo=True,
-                dynamic_shapes=_dynamic_shapes() if len(set(sizes)) > 1 else None,
+                dynamic_shapes=_dynamic_shapes() if dynamic else None,
                 opset_version=OPSET,
                 input_names=[NETWORK_INPUT],
                 output_names=[NETWORK_OUTPUT],

@@ -1,6 +1,7 @@
 """Compare a model file with torch on photos: the whole path, from uint8 pixels to metres at full size."""
 
 import itertools
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,10 +37,11 @@ changes metres by 1e-6 to 5e-4, most where depth jumps. A mistake in the graph (
 length, padding) changes some by 1e-2 and more.
 """
 
-GREY_LEVELS = 1
+GREY_LEVELS = 2
 """Largest difference of the resized photo. Both runtimes resize uint8 in integers, with 22 and with 15 bits
-of weight, so values half-way between two grey levels may round either way; a network can amplify that beyond
-any useful tolerance, therefore the metres are compared from the same resized photo."""
+of weight, and round after each of the two axes, where values half-way between two grey levels may go either
+way; a network can amplify that beyond any useful tolerance, therefore the metres are compared from the same
+resized photo."""
 
 _SIZES = ((1, 1), (3, 2), (40, 97), (97, 40), (480, 640), (640, 480), (1000, 250), (1600, 1200))
 
@@ -74,12 +76,12 @@ def torch_reference(network: DepthNet, image: Tensor, focal: tuple[float, float]
     Returns:
         float32 (H, W), z-depth in metres.
     """
-    return metres_from_resized(network, resize_photo(network.config, image), image.shape[:2], focal)
+    return metres_from_resized(network, resize_photo(network.config, image, focal), image.shape[:2], focal)
 
 
-def resize_photo(config: NetworkConfig, image: Tensor) -> Tensor:
-    """Resize a uint8 photo (H, W, 3) to the input size (1, 3, h, w) nearest in aspect, uint8."""
-    width, height = config.nearest_size(image.shape[1], image.shape[0])
+def resize_photo(config: NetworkConfig, image: Tensor, focal: tuple[float, float]) -> Tensor:
+    """Resize a uint8 photo (H, W, 3) to the size at which the network sees it, (1, 3, h, w), uint8."""
+    width, height = config.input_size(image.shape[1], image.shape[0], math.sqrt(focal[0] * focal[1]))
     return _resize(image.permute(2, 0, 1)[None], (height, width))
 
 
@@ -137,7 +139,7 @@ def compare(path: Path, network: DepthNet, photos: Sequence[tuple[str, Pixels]])
             resized: Pixels = probe.run([RESIZED], inputs)[0]
         except (errors.Fail, errors.InvalidArgument, errors.RuntimeException) as error:
             raise ModelFileError(f"{name}: the exported graph cannot be run on it ({error})") from error
-        wanted = resize_photo(network.config, torch.tensor(pixels))
+        wanted = resize_photo(network.config, torch.tensor(pixels), focal)
         if resized.shape != wanted.shape:
             raise ModelFileError(
                 f"{name}: the model file chose input size {resized.shape}, torch {wanted.shape}"
