@@ -1,8 +1,10 @@
 """The training loop, flat enough to be read in one sitting."""
 
 import logging
+import math
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from onedepth.data.mixture import Mixture
 from onedepth.data.sample import SourceBatch
 from onedepth.data.sources import open_source
-from onedepth.errors import DataError
+from onedepth.errors import ConfigError, DataError, OneDepthError
 from onedepth.train.logs import Log
 from onedepth.train.optim import MovingAverage, build_optimiser, rate, set_rate
 from onedepth.train.recipe import InputSize, Recipe
@@ -91,22 +93,23 @@ def train(
         seen += recipe.batch
         speed = seen / (time.monotonic() - clock)
         done = step + 1
+        saving = done % recipe.checkpoint_every == 0 or done == stop
         scores: dict[str, float] = {}
         if validation and recipe.validate_every and done % recipe.validate_every == 0:
             scores = validation.run(run, average, fabric.device)
         if log is not None:
             on_progress(Progress(done, recipe.steps, speed, report.total))
             log.add(step, report, unlabelled(batches))
-            if done % _LOG_EVERY == 0 or done == stop:
+            if done % _LOG_EVERY == 0 or saving:  # a run that goes on from here has lost what is unwritten
                 log.write(step, {"lr": optimiser.param_groups[-1]["lr"], "samples/s": speed})
             if validation and scores:
                 log.write(step, {f"val/{k}": v for k, v in scores.items()})
                 log.pictures(step, validation.pictures(run, average, fabric.device))
-        improved = recipe.monitor in scores and (best is None or scores[recipe.monitor] < best)
-        best = scores[recipe.monitor] if improved and recipe.monitor else best
-        if log is not None and (improved or done % recipe.checkpoint_every == 0 or done == stop):
-            names = [f"step_{done:07d}"] * (done % recipe.checkpoint_every == 0 or done == stop)
-            for name in [*names, *[BEST] * improved]:
+        monitored = scores.get(recipe.monitor or "", math.nan)
+        improved = math.isfinite(monitored) and (best is None or monitored < best)
+        best = monitored if improved else best
+        if log is not None and (improved or saving):
+            for name in [f"step_{done:07d}"] * saving + [BEST] * improved:
                 save_state(
                     folder / f"{name}.safetensors",
                     step=done,
@@ -125,14 +128,24 @@ def train(
 
 
 def start_fabric(device: str, recipe: Recipe) -> Fabric:
-    """Device, precision and, under `torchrun`, the other processes."""
+    """Device, precision and, under `torchrun`, the other processes.
+
+    Raises:
+        ConfigError: This machine has no such device.
+    """
     processes = torch.distributed.is_torchelastic_launched()
-    fabric = Fabric(
-        accelerator=device,
-        devices="auto" if processes else 1,
-        strategy="ddp" if processes else "auto",
-        precision=recipe.precision,
-    )
+    here = int(os.environ["LOCAL_WORLD_SIZE"]) if processes else 1
+    try:
+        fabric = Fabric(
+            accelerator=device,
+            devices=here,
+            num_nodes=int(os.environ["WORLD_SIZE"]) // here if processes else 1,
+            strategy="ddp" if processes else "auto",
+            precision=recipe.precision,
+        )
+    except (ValueError, RuntimeError, ImportError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"device {device!r} cannot be used here ({reason}); try --device auto") from error
     fabric.launch()
     torch.manual_seed(recipe.seed)
     return fabric
@@ -159,24 +172,33 @@ def unlabelled(batches: list[SourceBatch]) -> dict[str, int]:
     return {source: number for source, number in empty.items() if number}
 
 
-class _Steps(Dataset[list[SourceBatch]]):
+class _Steps(Dataset[list[SourceBatch] | OneDepthError]):
+    """Batches by step; an error is handed over as a value, since a worker would turn it into a traceback."""
+
     def __init__(self, mixture: Mixture) -> None:
         self.mixture = mixture
 
-    def __getitem__(self, step: int) -> list[SourceBatch]:
-        return self.mixture[step]
+    def __getitem__(self, step: int) -> list[SourceBatch] | OneDepthError:
+        try:
+            return self.mixture[step]
+        except OneDepthError as error:
+            return error
 
 
 def _loader(mixture: Mixture, start: int, stop: int, workers: int) -> Iterator[list[SourceBatch]]:
-    loader = DataLoader(
+    loader: Iterable[list[SourceBatch] | OneDepthError] = DataLoader(
         _Steps(mixture),
         batch_size=None,
         sampler=range(start, stop),
         num_workers=workers,
         worker_init_fn=_one_thread,
         prefetch_factor=4 if workers else None,
+        generator=torch.Generator(),  # its own, or each start of a loader would draw from that of the run
     )
-    return iter(loader)
+    for batches in loader:
+        if isinstance(batches, OneDepthError):
+            raise batches
+        yield batches
 
 
 def _one_thread(_: int) -> None:
