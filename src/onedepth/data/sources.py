@@ -38,13 +38,14 @@ class SourceConfig(BaseModel):
     Attributes:
         name: Appears in logs.
         path: Folder of scenes, relative to the data root.
+        title: Name of the data set for people; model files list it as training data.
         kind: What its labels are used as; a metric label can serve as any kind.
         weight: Share of each batch, relative to the other sources.
         loss_weight: Factor on its losses when gradients are combined by `weighted`.
         losses: Loss name to weight, instead of the recipe's for this kind.
         augment: How its samples are varied, instead of the recipe's.
         holdout: Records kept for validation, if any.
-        max_depth: Labels beyond it, in metres (or units), count as not measured.
+        max_depth: Depths beyond it, in metres (or units), count as not measured.
         factor: Coarse only: image size over label size.
         sensor: Coarse only: how the coarse sensor reduces what it sees, by area or by nearest (LiDAR).
     """
@@ -53,6 +54,7 @@ class SourceConfig(BaseModel):
 
     name: str
     path: str
+    title: str | None = None
     kind: Kind = "metric"
     weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     loss_weight: Positive = 1.0
@@ -115,4 +117,8 @@ _NEEDS: dict[Kind, str] = {
 def _usable(records: Sequence[Record], kind: Kind) -> list[Record]:
     if kind not in _NEEDS:
         return list(records)
-    return [r for r in records if r.camera is not None and (kind != "video" or r.neighbours)]
+    usable = [r for r in records if r.camera is not None]
+    if kind != "video":
+        return usable
+    part = {r.image for r in records}  # neighbours kept for validation are not to be seen in training
+    return [r for r in usable if r.neighbours and part.issuperset(r.neighbours)]

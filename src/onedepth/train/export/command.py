@@ -104,7 +104,7 @@ def describe(network: DepthNet, header: Mapping[str, Any], request: Request) -> 
         input_sizes=config.input_sizes,
         network=config.model_dump(mode="json"),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        training_data=tuple(str(_object(source).get("name", source)) for source in _items(sources)),
+        training_data=tuple(dict.fromkeys(_title(source) for source in _items(sources))),
         licence=request.licence or str(recipe.get("licence") or _NO_LICENCE),
         depth_range=config.depth_range,
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -143,3 +143,9 @@ def _verify(
                 f"{request.tolerance:g} and {GREY_LEVELS}"
             )
     return differences
+
+
+def _title(source: Any) -> str:
+    """What people call a data set: the title of a source, else its name."""
+    fields = _object(source)
+    return str(fields.get("title") or fields.get("name") or source)
