@@ -63,6 +63,7 @@ class Sample:
         camera: Intrinsics of this raster.
         frames: Clean (H, W, 3) images of this raster: this one, the one before, the one after. Video only.
         pose_frames: The same before any camera zoom, for the pose network.
+        disparity: Whether the label is disparity, where near is large.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Sample:
     camera: Camera
     frames: tuple[Pixels, ...] = ()
     pose_frames: tuple[Pixels, ...] = ()
+    disparity: bool = False
 
 
 @dataclass(frozen=True, slots=True)

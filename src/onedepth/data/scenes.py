@@ -5,8 +5,10 @@ cameras. Cameras there count pixel centres at integers; they are converted here,
 """
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
+from types import NoneType
 from typing import Any, get_args
 
 from onedepth.camera import Camera
@@ -39,21 +41,25 @@ def read_scene(folder: Path) -> list[Record]:
         scene = json.loads(path.read_text())
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error})") from error
-    label = _field(scene, "label", path)
+    label = _field(scene, "label", path, (str, NoneType))
     if label not in (*get_args(Label), None):
         raise DataError(f"{path}: label is {label!r}, expected one of {', '.join(get_args(Label))} or null")
-    unit = _field(scene, "depth_unit_m", path) if label else 1.0
-    records = [_record(folder, frame, label, unit, path) for frame in _field(scene, "frames", path)]
+    unit = _field(scene, "depth_unit_m", path, (int, float)) if label else 1.0
+    if not 0 < unit < math.inf:
+        raise DataError(f"{path}: depth_unit_m is {unit!r}, expected metres (or units) per step, > 0")
+    records = [_record(folder, frame, label, unit, path) for frame in _field(scene, "frames", path, list)]
     return _with_neighbours(records) if scene.get("video") else records
 
 
-def _record(folder: Path, frame: dict[str, Any], label: Label | None, unit: float, path: Path) -> Record:
-    name = _field(frame, "id", path)
+def _record(folder: Path, frame: Any, label: Label | None, unit: float, path: Path) -> Record:
+    name = _field(frame, "id", path, str)
     camera = None
     if frame.get("camera") is not None:
         try:
             camera = camera_at_integers(frame["camera"])
-        except (CameraError, KeyError, TypeError) as error:
+        except KeyError as error:
+            raise DataError(f"{path}: camera of frame {name!r}: field {error} is missing") from error
+        except (CameraError, TypeError) as error:
             raise DataError(f"{path}: camera of frame {name!r} is not valid: {error}") from error
     return Record(
         id=f"{folder.parent.name}/{folder.name}/{name}",
@@ -89,7 +95,12 @@ def camera_at_integers(values: dict[str, Any]) -> Camera:
     )
 
 
-def _field(values: dict[str, Any], key: str, path: Path) -> Any:
+def _field(values: Any, key: str, path: Path, kinds: type | tuple[type, ...]) -> Any:
+    if not isinstance(values, dict):
+        raise DataError(f"{path}: found {str(values)[:40]!r}, expected an object with a field {key!r}")
     if key not in values:
         raise DataError(f"{path}: field {key!r} is missing")
-    return values[key]
+    value = values[key]
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise DataError(f"{path}: field {key!r} is of the wrong kind: {str(value)[:40]!r}")
+    return value

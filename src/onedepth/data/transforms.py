@@ -154,8 +154,9 @@ def resize_label(label: Raster, width: int, height: int, *, disparity: bool = Fa
     """
     if _is_dense(label):
         return _raster(cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT))
-    scale = (width / label.shape[1], height / label.shape[0])
-    return _scatter(label, scale, (0.0, 0.0), (width, height), disparity)
+    x = (np.arange(label.shape[1]) + 0.5) * width / label.shape[1]
+    y = (np.arange(label.shape[0]) + 0.5) * height / label.shape[0]
+    return _scatter(label, x, y, (width, height), disparity)
 
 
 def zoom(sample: Sample, x: float, y: float) -> Sample:
@@ -192,8 +193,9 @@ def _zoom_label(label: Raster, x: float, y: float, disparity: bool) -> Raster:
     """Zoom a label about its centre, dense or sparse as `resize_label` does."""
     height, width = label.shape
     if not _is_dense(label):
-        shift = ((1 - x) * width / 2, (1 - y) * height / 2)
-        return _scatter(label, (x, y), shift, (width, height), disparity)
+        to_x = (np.arange(width) + 0.5 - width / 2) * x + width / 2
+        to_y = (np.arange(height) + 0.5 - height / 2) * y + height / 2
+        return _scatter(label, to_x, to_y, (width, height), disparity)
     columns = (np.arange(width) + 0.5 - width / 2) / x + width / 2
     rows = (np.arange(height) + 0.5 - height / 2) / y + height / 2
     return _raster(label[rows.astype(np.intp)][:, columns.astype(np.intp)])
@@ -205,20 +207,19 @@ def _is_dense(label: Raster) -> bool:
 
 def _scatter(
     label: Raster,
-    scale: tuple[float, float],
-    shift: tuple[float, float],
+    x: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
     size: tuple[int, int],
     disparity: bool,
 ) -> Raster:
-    """Move each measurement from (u, v) to scale * (u, v) + shift, in a raster of `size` (width, height)."""
+    """Move each measurement: column c to x[c], row r to y[r] in a raster of `size` (width, height)."""
     rows, columns = np.nonzero(np.isfinite(label))
     values = label[rows, columns]
     order = np.argsort(values if disparity else -values, kind="stable")  # later, nearer writes win
-    x = np.floor((columns[order] + 0.5) * scale[0] + shift[0]).astype(np.intp)
-    y = np.floor((rows[order] + 0.5) * scale[1] + shift[1]).astype(np.intp)
-    inside = (x >= 0) & (x < size[0]) & (y >= 0) & (y < size[1])
+    to_column, to_row = np.floor(x[columns[order]]).astype(np.intp), np.floor(y[rows[order]]).astype(np.intp)
+    inside = (to_column >= 0) & (to_column < size[0]) & (to_row >= 0) & (to_row < size[1])
     scattered = np.full((size[1], size[0]), np.nan, np.float32)
-    scattered[y[inside], x[inside]] = values[order][inside]
+    scattered[to_row[inside], to_column[inside]] = values[order][inside]
     return scattered
 
 

@@ -21,7 +21,7 @@ def depth_metrics(prediction: Array, truth: Array) -> dict[str, float]:
     prediction, truth = prediction.astype(np.float64), truth.astype(np.float64)
     error = prediction - truth
     log_error = np.log(prediction) - np.log(truth)
-    ratio = np.exp(np.abs(log_error))
+    ratio = np.maximum(prediction / truth, truth / prediction)
     return {
         "abs_rel": float(np.mean(np.abs(error) / truth)),
         "rmse": float(np.sqrt(np.mean(error**2))),
