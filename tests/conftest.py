@@ -6,9 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 SHARED = Path(os.environ.get("ONEDEPTH_SHARED") or Path(__file__).parents[2] / "shared")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+# A busy machine is no failure: examples may take their time.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def _has_gpu() -> bool:

@@ -14,8 +14,6 @@ from onedepth.distortion import Fisheye, RadialTangential
 from onedepth.errors import CameraError, OneDepthError
 
 settings.register_profile("no_deadline", deadline=None)  # no test may fail because the machine is busy
-settings.load_profile("no_deadline")
-
 small = st.floats(-0.02, 0.02)
 lenses = st.one_of(
     st.none(),

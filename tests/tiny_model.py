@@ -1,4 +1,4 @@
-"""A model file small enough to be computed by hand: canonical depth is 1 + the mean of red, green and blue."""
+"""A model file small enough to be computed by hand: canonical depth is 1 + the mean of the three colours."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ METADATA: dict[str, Any] = {
 
 
 def metres(colour: float, fx: float, fy: float, width: int, height: int) -> float:
-    """What the model says of a photo all of one grey (0 to 1): canonical depth * focal seen / canonical focal."""
+    """What the model says of a photo all of one grey (0 to 1): canonical depth * seen / canonical focal."""
     seen = (fx * WIDTH / width * fy * HEIGHT / height) ** 0.5
     return (1 + colour) * seen / CANONICAL_FOCAL
 

@@ -12,9 +12,6 @@ from onedepth.distortion import Fisheye, RadialTangential
 from onedepth.errors import CameraError, OneDepthError
 from onedepth.files.cameras import camera_from_dict, camera_to_dict, read_camera, write_camera
 
-settings.register_profile("no_deadline", deadline=None)
-settings.load_profile("no_deadline")
-
 small = st.floats(-0.05, 0.05)
 cameras = st.builds(
     Camera,

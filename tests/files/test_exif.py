@@ -4,16 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from PIL.TiffImagePlugin import IFDRational
 
 from onedepth.camera import Camera
 from onedepth.files.exif import camera_from_exif, orient_pixels, orientation
-
-settings.register_profile("no_deadline", deadline=None)
-settings.load_profile("no_deadline")
 
 W, H = 4000, 3000
 DIAGONAL = 5000

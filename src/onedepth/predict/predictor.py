@@ -103,9 +103,9 @@ class Predictor:
         if camera.is_pinhole:
             return Prediction(self._depth(photo.pixels, camera, None), photo.pixels, photo)
 
-        from onedepth.distortion import distort_map, undistort_image
+        from onedepth.undistort import distort_map, undistort_image
 
-        pixels, pinhole, valid = undistort_image(photo.pixels, camera)
+        pixels, pinhole, valid = undistort_image(photo.pixels, camera, whole=map_back)
         depth = self._depth(pixels, pinhole, valid)
         if not map_back:
             return Prediction(depth, pixels, photo)
