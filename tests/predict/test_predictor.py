@@ -163,7 +163,7 @@ def test_depth_maps_back_to_the_distorted_photo(
     known = inside[v, u]
     found, expected = back.depth.depth[rows, columns][known], view[v, u][known]
     assert np.median(np.abs(found / expected - 1)) < 0.005
-    assert np.quantile(np.abs(found / expected - 1), 0.98) < 0.05  # the nearest pixel stands in for interpolation
+    assert np.quantile(np.abs(found / expected - 1), 0.98) < 0.05
 
 
 def test_map_back_changes_nothing_for_a_pinhole(predictor: Predictor) -> None:
