@@ -34,10 +34,13 @@ class Log:
         self._window: dict[str, list[float]] = {}
 
     def add(self, step: int, report: StepReport, unlabelled: Mapping[str, int]) -> None:
-        """Collect what a step reports, to be written as the mean over the steps until the next `write`."""
+        """Collect what a step reports, to be written as the mean over the steps until the next `write`.
+
+        A skipped step is only counted: its numbers are not finite, and would hide those of its neighbours.
+        """
         values = {**report.values, "gradient_norm": report.gradient_norm}
         values |= {f"mixing/{source}": weight for source, weight in report.mixing.items()}
-        for name, value in values.items():
+        for name, value in values.items() if report.problem is None else ():
             self._window.setdefault(name, []).append(value)
         counted = {f"unlabelled/{source}": float(number) for source, number in unlabelled.items()}
         if report.problem:
@@ -79,6 +82,8 @@ class Log:
             return
         with self.path.open(newline="") as file:
             rows = list(csv.reader(file))
-        kept = rows[:1] + [row for row in rows[1:] if len(row) == 3 and int(row[0]) < start]
+        kept = rows[:1] + [
+            row for row in rows[1:] if len(row) == 3 and row[0].isdigit() and int(row[0]) < start
+        ]
         with atomic_path(self.path) as temporary, open(temporary, "w", newline="") as file:
             csv.writer(file).writerows(kept)

@@ -21,9 +21,11 @@ def min_norm_weights(gram: Tensor) -> Tensor:
         gram: (L, L) inner products of the vectors, symmetric positive semi-definite.
 
     Returns:
-        (L,) weights >= 0 that sum to 1; argmin a of a' G a.
+        (L,) weights >= 0 that sum to 1; argmin a of a' G a. Equal ones where a product is not finite.
     """
     g = gram.detach().to("cpu", torch.float64)
+    if not g.isfinite().all():
+        return torch.full_like(gram[0], 1.0 / len(gram))
     scale = g.diagonal().max().clamp_min(torch.finfo(torch.float64).tiny)
     g = g / scale
     active = [int(g.diagonal().argmin())]

@@ -59,11 +59,13 @@ def train_step(
         step: Number of the step; seeds the losses that draw at random.
     """
     generator = torch.Generator(fabric.device).manual_seed(hash_seed(recipe.seed, step))
+    buffers = [] if recipe.network.freeze_statistics else [(b, b.clone()) for b in system.buffers()]
     with fabric.autocast():
         losses = system.losses(batches, recipe, generator)
     values = {f"{s}/{n}": v.detach().mean().item() for s, named in losses.items() for n, v in named.items()}
     problem = _name_bad_loss(losses, batches)
     if _anywhere(fabric, problem is not None):
+        _restore(buffers)
         return StepReport(values, float("nan"), problem=problem or "another process met a bad loss")
 
     per_source = {
@@ -76,8 +78,8 @@ def train_step(
     total = sum(mixing.get(s, 0.0) * value.item() for s, value in per_source.items())
     if not torch.isfinite(torch.tensor(norm)):
         optimiser.zero_grad(set_to_none=True)
-        ids = {b.source: list(b.ids) for b in batches}
-        return StepReport(values, total, problem=f"gradient is not finite; samples {ids}")
+        _restore(buffers)
+        return StepReport(values, total, problem=_name_bad_gradient(losses, batches, parameters))
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return StepReport(values, total, norm, mixing)
@@ -162,6 +164,12 @@ def _anywhere(fabric: Fabric, here: bool) -> bool:
     return bool(_reduced(fabric, torch.tensor(float(here), device=fabric.device)) > 0)
 
 
+def _restore(buffers: list[tuple[Tensor, Tensor]]) -> None:
+    """Take back what the images of a skipped step have done to normalisation statistics."""
+    for buffer, before in buffers:
+        buffer.copy_(before)
+
+
 def _name_bad_loss(losses: Losses, batches: list[SourceBatch]) -> str | None:
     ids = {b.source: b.ids for b in batches}
     for source, named in losses.items():
@@ -171,3 +179,19 @@ def _name_bad_loss(losses: Losses, batches: list[SourceBatch]) -> str | None:
                 names = ", ".join(ids[source][i] for i in bad)
                 return f"loss {name!r} of source {source!r} is not finite; samples {names}"
     return None
+
+
+def _name_bad_gradient(losses: Losses, batches: list[SourceBatch], parameters: list[nn.Parameter]) -> str:
+    """Look for the culprit image by image; slow, but steps like this are rare."""
+    ids = {b.source: b.ids for b in batches}
+    for source, named in losses.items():
+        for name, value in named.items():
+            bad = [
+                sample
+                for sample, one in zip(ids[source], value, strict=True)
+                if not _flat_gradient(one, parameters).isfinite().all()
+            ]
+            if bad:
+                names = ", ".join(bad)
+                return f"gradient of loss {name!r} of source {source!r} is not finite; samples {names}"
+    return "the gradient is not finite, though those of all losses here are"

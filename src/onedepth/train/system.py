@@ -31,6 +31,9 @@ class Trainee(Protocol):
     def parameters(self) -> Iterator[nn.Parameter]:
         """All parameters."""
 
+    def buffers(self) -> Iterator[Tensor]:
+        """All buffers: normalisation statistics and constants."""
+
     def shared(self) -> set[int]:
         """Identities of the parameters that every source trains."""
 
