@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 
 from onedepth.errors import ConfigError, ModelFileError
 from onedepth.networks.checkpoint import read_header
@@ -37,9 +38,14 @@ def resume(
     Raises:
         ConfigError: The folder holds a run of another recipe.
     """
+    for leftover in folder.glob(".onedepth-*.safetensors"):
+        leftover.unlink(missing_ok=True)  # of a run that was killed while it wrote
     for path, header in _whole(folder):
-        if header["recipe"] != recipe.model_dump(mode="json"):
-            raise ConfigError(f"{folder}: holds a run of another recipe; choose another folder with --output")
+        if different := _differences(header.get("recipe"), recipe):
+            raise ConfigError(
+                f"{folder}: holds a run of another recipe ({', '.join(different)} differ); "
+                "choose another folder with --output"
+            )
         try:
             restore_state(path, parts=run.parts, optimiser=optimiser, average=average)
         except ModelFileError as error:
@@ -48,6 +54,15 @@ def resume(
         best = header["best"]
         return int(str(header["step"])), None if best is None else float(str(best))
     return 0, None
+
+
+def _differences(stored: object, recipe: Recipe) -> list[str]:
+    """Top-level keys in which a stored recipe differs; fields that came later count as left at their default."""
+    try:
+        before = Recipe.model_validate(stored)
+    except ValidationError:
+        return ["its keys"]
+    return [name for name in Recipe.model_fields if getattr(before, name) != getattr(recipe, name)]
 
 
 def _whole(folder: Path) -> Iterator[tuple[Path, dict[str, object]]]:

@@ -6,6 +6,7 @@ JSON in the header. The data order needs no state: it is a function of the seed 
 
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def save_state(
     for index, slots in optimiser.state_dict()["state"].items():
         tensors |= {f"{_OPTIMISER}{index}.{slot}": value for slot, value in slots.items()}
     tensors[_RNG + "torch"] = torch.get_rng_state()
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     header = {
         "format": 1,
         "onedepth": __version__,
@@ -61,8 +63,8 @@ def save_state(
         "best": best,
         "network": recipe.network.model_dump(mode="json"),
         "recipe": recipe.model_dump(mode="json"),
+        "checksum": _checksum(tensors),
     }
-    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={HEADER: json.dumps(header)})
         with open(temporary, "rb") as file:
@@ -78,6 +80,8 @@ def restore_state(
 ) -> dict[str, Any]:
     """Load a checkpoint into a freshly built run and return its header.
 
+    A file that cannot be used changes nothing.
+
     Raises:
         ModelFileError: The file is damaged or belongs to another network.
     """
@@ -85,15 +89,28 @@ def restore_state(
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no dict)
-        for name, part in parts.items():
-            part.load_state_dict(_under(tensors, f"{name}."))
-        if average is not None:
-            average.state = _under(tensors, EMA) or average.state
+        if header.get("checksum", _checksum(tensors)) != _checksum(tensors):
+            raise ValueError("its numbers have changed since they were written")
+        wanted = {f"{n}.{k}": v for n, part in parts.items() for k, v in part.state_dict().items()}
+        wanted |= {EMA + k: v for k, v in (average.state if average else {}).items()}
+        for name, value in wanted.items():
+            if name not in tensors or tensors[name].shape != value.shape:
+                raise ValueError(f"it has no {name} of shape {list(value.shape)}")
+        for name, value in wanted.items():
+            value.copy_(tensors[name])
         _restore_optimiser(optimiser, _under(tensors, _OPTIMISER))
         torch.set_rng_state(tensors[_RNG + "torch"])
     except (SafetensorError, OSError, RuntimeError, KeyError, ValueError) as error:
         raise ModelFileError(f"{path}: cannot be resumed from ({error})") from error
     return header
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> int:
+    """CRC-32 of all numbers: a flipped bit on a disk is no error to the file format."""
+    checksum = 0
+    for name in sorted(tensors):
+        checksum = zlib.crc32(tensors[name].numpy(), zlib.crc32(name.encode(), checksum))
+    return checksum
 
 
 def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
