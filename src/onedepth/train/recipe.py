@@ -2,19 +2,20 @@
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from onedepth.data.sources import Holdout, SourceConfig
+from onedepth.data.sources import SourceConfig
 from onedepth.data.transforms import Augment
 from onedepth.errors import ConfigError
-from onedepth.networks.config import NetworkConfig
+from onedepth.networks.config import STRIDE, NetworkConfig
 from onedepth.train.supervision import DEFAULT_LOSSES, LOSSES
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+_ERRORS = ("abs_rel", "rmse", "log10", "silog")  # validation numbers of which less is better
 
 
 class _Strict(BaseModel):
@@ -29,7 +30,7 @@ class Optimiser(_Strict):
         encoder_lr: Peak learning rate of the pretrained encoder.
         weight_decay: On weights; biases and normalisation parameters have none.
         warmup: Steps until the peak.
-        final: Learning rate at the last step, as a share of the peak.
+        final: Learning rate that the schedule ends at, as a share of the peak.
         clip: Largest gradient norm.
     """
 
@@ -42,10 +43,10 @@ class Optimiser(_Strict):
 
 
 class InputSize(_Strict):
-    """An input size and how often a step has it."""
+    """An input size, in multiples of 32, and how often a step has it."""
 
-    width: Count
-    height: Count
+    width: Annotated[int, Field(ge=STRIDE, multiple_of=STRIDE)]
+    height: Annotated[int, Field(ge=STRIDE, multiple_of=STRIDE)]
     weight: Positive = 1.0
 
 
@@ -114,17 +115,41 @@ class Recipe(_Strict):
         for source in self.sources:
             if names.count(source.name) > 1:
                 raise ValueError(f"sources: two are named {source.name!r}")
-            _check_losses(f"sources.{source.name}.losses", source.losses or {}, source.kind)
-            self._check_needs(source)
+            if source.losses is not None:
+                _check_losses(f"sources.{source.name}.losses", source.losses, source.kind)
+            self._check_source(source)
         if sum(s.weight for s in self.sources) <= 0:
             raise ValueError("sources: at least one weight must be above 0")
+        if self.task == "autoencoder" and self.init is not None:
+            raise ValueError("init: starts a depth network, but `task` is autoencoder")
+        if self.teacher and not any("affinity" in self.losses_of(name) for name in names):
+            raise ValueError("teacher: no source has the loss `affinity` that it is for")
+        if self.monitor is not None:
+            self._check_monitor(self.monitor)
         return self
 
-    def _check_needs(self, source: SourceConfig) -> None:
+    def _check_source(self, source: SourceConfig) -> None:
+        place = f"sources.{source.name}"
         if self.task == "autoencoder" and source.kind not in ("metric", "coarse"):
-            raise ValueError(f"sources.{source.name}.kind: an autoencoder needs metric or coarse labels")
+            raise ValueError(f"{place}.kind: an autoencoder needs metric or coarse labels")
         if "affinity" in self.losses_of(source.name) and self.teacher is None:
-            raise ValueError(f"sources.{source.name}: `affinity` needs `teacher`, a trained autoencoder")
+            raise ValueError(f"{place}: `affinity` needs `teacher`, a trained autoencoder")
+        if source.loss_weight != 1.0 and self.mixing != "weighted":
+            raise ValueError(f"{place}.loss_weight: only counts with `mixing: weighted`, not {self.mixing!r}")
+        for name in ("factor", "sensor"):
+            if source.kind != "coarse" and getattr(source, name) != SourceConfig.model_fields[name].default:
+                raise ValueError(f"{place}.{name}: is for coarse labels, not {source.kind!r}")
+
+    def _check_monitor(self, monitor: str) -> None:
+        source, _, metric = monitor.rpartition("/")
+        held_out = [s.name for s in self.sources if s.holdout is not None]
+        if source not in held_out:
+            raise ValueError(f"monitor: source {source!r} holds nothing out; those that do: {held_out}")
+        if metric.removeprefix("median_") not in _ERRORS:
+            choices = f"{', '.join(_ERRORS)}, also with `median_` before"
+            raise ValueError(f"monitor: {metric!r} is no error that can be watched; choose one of {choices}")
+        if not self.validate_every:
+            raise ValueError("monitor: there is nothing to watch while `validate_every` is 0")
 
     def losses_of(self, source: str) -> dict[str, float]:
         """Loss weights of a source: its own, else the recipe's for its kind, else the table's."""
@@ -133,6 +158,8 @@ class Recipe(_Strict):
 
 
 def _check_losses(place: str, losses: dict[str, float], kind: str) -> None:
+    if not losses:
+        raise ValueError(f"{place}: names no loss; leave it out for the default ones")
     for name in losses:
         if name not in LOSSES:
             close = difflib.get_close_matches(name, LOSSES, n=1)
@@ -173,14 +200,26 @@ def _explain(error: ValidationError) -> str:
     for item in error.errors():
         place = ".".join(map(str, item["loc"]))
         if item["type"] == "extra_forbidden":
-            close = difflib.get_close_matches(str(item["loc"][-1]), _known_keys(), n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            parts.append(f"{place}: unknown key{hint}")
+            known = _known_keys(item["loc"][:-1])
+            close = difflib.get_close_matches(str(item["loc"][-1]), known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(known)}"
+            parts.append(f"{place}: unknown key; {hint}")
         else:
             parts.append(f"{place}: {item['msg'].removeprefix('Value error, ')}" if place else item["msg"])
     return "; ".join(parts)
 
 
-def _known_keys() -> list[str]:
-    models = (Recipe, Optimiser, InputSize, NetworkConfig, SourceConfig, Holdout, Augment)
-    return sorted({name for model in models for name in model.model_fields})
+def _known_keys(place: tuple[int | str, ...]) -> list[str]:
+    """The keys that may stand at a place in a recipe."""
+    model: type[BaseModel] = Recipe
+    for part in place:
+        if isinstance(part, str) and part in model.model_fields:
+            model = _model_in(model.model_fields[part].annotation) or model
+    return sorted(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field of this type holds, bare, optional or in a tuple."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
