@@ -36,7 +36,7 @@ def build_run(recipe: Recipe, fabric: Fabric) -> Run:
     Raises:
         OneDepthError: A checkpoint cannot be used, or holds another network than the recipe.
     """
-    run = _autoencoder_run() if recipe.task == "autoencoder" else _depth_run(recipe)
+    run = _autoencoder_run() if recipe.task == "autoencoder" else _depth_run(recipe, fabric.device)
     if fabric.world_size > 1 and fabric.device.type == "cuda" and not recipe.network.freeze_statistics:
         nn.SyncBatchNorm.convert_sync_batchnorm(run.system)  # type: ignore[no-untyped-call]
     run.system.to(fabric.device)
@@ -50,14 +50,14 @@ def _autoencoder_run() -> Run:
     return Run(AutoencoderSystem(autoencoder), autoencoder, {"autoencoder": autoencoder})
 
 
-def _depth_run(recipe: Recipe) -> Run:
+def _depth_run(recipe: Recipe, device: torch.device) -> Run:
     depth = _start(recipe)
     parts: dict[str, nn.Module] = {"network": depth}
     pose = None
     if any(s.kind == "video" for s in recipe.sources):
         pose = PoseNet(recipe.pose_encoder, pretrained=recipe.pretrained)
         parts["pose"] = pose
-    teacher = load_autoencoder(recipe.teacher) if recipe.teacher else None
+    teacher = load_autoencoder(recipe.teacher).to(device) if recipe.teacher else None
     return Run(System(depth, pose, teacher), depth, parts)
 
 
