@@ -57,7 +57,7 @@ def resume(
 
 
 def _differences(stored: object, recipe: Recipe) -> list[str]:
-    """Top-level keys in which a stored recipe differs; fields that came later count as left at their default."""
+    """Keys in which a stored recipe differs; those that it does not know yet count as their default."""
     try:
         before = Recipe.model_validate(stored)
     except ValidationError:
