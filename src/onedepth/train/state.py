@@ -109,7 +109,7 @@ def _checksum(tensors: Mapping[str, Tensor]) -> int:
     """CRC-32 of all numbers: a flipped bit on a disk is no error to the file format."""
     checksum = 0
     for name in sorted(tensors):
-        checksum = zlib.crc32(memoryview(tensors[name].numpy()), zlib.crc32(name.encode(), checksum))
+        checksum = zlib.crc32(tensors[name].numpy().data, zlib.crc32(name.encode(), checksum))
     return checksum
 
 
