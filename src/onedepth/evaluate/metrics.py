@@ -26,7 +26,7 @@ def depth_metrics(prediction: Array, truth: Array) -> dict[str, float]:
         "abs_rel": float(np.mean(np.abs(error) / truth)),
         "rmse": float(np.sqrt(np.mean(error**2))),
         "log10": float(np.mean(np.abs(log_error)) / np.log(10.0)),
-        "silog": float(np.sqrt(max(np.mean(log_error**2) - np.mean(log_error) ** 2, 0.0)) * 100.0),
+        "silog": float(np.std(log_error) * 100.0),
         "delta1": float(np.mean(ratio < 1.25)),
         "delta2": float(np.mean(ratio < 1.25**2)),
         "delta3": float(np.mean(ratio < 1.25**3)),
