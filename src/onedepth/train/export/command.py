@@ -29,6 +29,7 @@ from onedepth.train.export.verify import (
 SUFFIX = ".onnx"
 EXAMPLES = Path(__file__).resolve().parents[4] / "examples"  # of a source checkout
 _NO_LICENCE = "unspecified"
+_METRIC = {"metric", "coarse"}  # kinds of supervision that fix the scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +94,14 @@ def export_checkpoint(request: Request) -> Exported:
 
 
 def describe(network: DepthNet, header: Mapping[str, Any], request: Request) -> ModelInfo:
-    """What the model file will say about itself, from the checkpoint's header and the request."""
+    """What the model file will say about itself, from the checkpoint's header and the request.
+
+    Raises:
+        ModelFileError: The network was trained without any label in metres.
+    """
     recipe = _object(header.get("recipe"))
-    sources = header.get("sources") or recipe.get("sources")
+    sources = _items(header.get("sources") or recipe.get("sources"))
+    _check_metric(sources, request.checkpoint)
     config = network.config
     return ModelInfo(
         name=request.name or str(recipe.get("name") or request.output.stem),
@@ -104,7 +110,7 @@ def describe(network: DepthNet, header: Mapping[str, Any], request: Request) -> 
         input_sizes=config.input_sizes,
         network=config.model_dump(mode="json"),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        training_data=tuple(dict.fromkeys(_title(source) for source in _items(sources))),
+        training_data=tuple(dict.fromkeys(_title(source) for source in sources)),
         licence=request.licence or str(recipe.get("licence") or _NO_LICENCE),
         depth_range=config.depth_range,
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -143,6 +149,16 @@ def _verify(
                 f"{request.tolerance:g} and {GREY_LEVELS}"
             )
     return differences
+
+
+def _check_metric(sources: Sequence[Any], path: Path) -> None:
+    """Refuse to call metres what no label of the training ever tied to metres."""
+    kinds = {str(_object(source).get("kind", "metric")) for source in sources}
+    if kinds and not kinds & _METRIC:
+        raise ModelFileError(
+            f"{path}: was trained on {', '.join(sorted(kinds))} labels only, so its depths are not in metres, "
+            "which is what a model file gives; add a source of kind metric or coarse to the recipe"
+        )
 
 
 def _title(source: Any) -> str:
