@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +56,8 @@ def write_ply(
     points, colors = depthmap.points(stride=stride, image=_colors(depthmap, image))
     if len(points) == 0:
         raise DepthFileError(f"{path}: the map has no valid pixel, so there is no point to write")
-    write_bytes(path, trimesh.PointCloud(points, colors=colors).export(file_type="ply"))
+    with _no_leftovers():
+        write_bytes(path, trimesh.PointCloud(points, colors=colors).export(file_type="ply"))
 
 
 def write_glb(
@@ -99,15 +103,29 @@ def write_glb(
     vertices = (rays * depth[..., None]).reshape(-1, 3)[used]
     vertices *= np.array([1, -1, -1], np.float32)
     numbers = np.cumsum(used, dtype=np.int32) - 1
-    mesh = trimesh.Trimesh(vertices, numbers[faces], process=False, validate=False)
-    material = trimesh.visual.material.PBRMaterial(
-        baseColorTexture=texture, metallicFactor=0.0, roughnessFactor=1.0, doubleSided=True
-    )
-    mesh.visual = trimesh.visual.TextureVisuals(
-        uv=_texture_coordinates(depthmap, stride)[used], material=material
-    )
-    mesh.metadata[KEY] = json.loads(DepthMetadata.of(depthmap).to_json())
-    write_bytes(path, mesh.export(file_type="glb"))
+    with _no_leftovers():
+        mesh = trimesh.Trimesh(vertices, numbers[faces], process=False, validate=False)
+        material = trimesh.visual.material.PBRMaterial(
+            baseColorTexture=texture, metallicFactor=0.0, roughnessFactor=1.0, doubleSided=True
+        )
+        mesh.visual = trimesh.visual.TextureVisuals(
+            uv=_texture_coordinates(depthmap, stride)[used], material=material
+        )
+        mesh.metadata[KEY] = json.loads(DepthMetadata.of(depthmap).to_json())
+        write_bytes(path, mesh.export(file_type="glb"))
+        del mesh, material
+
+
+@contextmanager
+def _no_leftovers() -> Iterator[None]:
+    """Free what trimesh leaves behind: its objects refer to each other in circles and hold large arrays.
+
+    Python collects circles by their number, not by their size, so hundreds of megabytes could pile up.
+    """
+    try:
+        yield
+    finally:
+        gc.collect()
 
 
 def _trimesh() -> Any:

@@ -155,9 +155,10 @@ def _check_metric(sources: Sequence[Any], path: Path) -> None:
     """Refuse to call metres what no label of the training ever tied to metres."""
     kinds = {str(_object(source).get("kind", "metric")) for source in sources}
     if kinds and not kinds & _METRIC:
+        seen = ", ".join(sorted(kinds))
         raise ModelFileError(
-            f"{path}: was trained on {', '.join(sorted(kinds))} labels only, so its depths are not in metres, "
-            "which is what a model file gives; add a source of kind metric or coarse to the recipe"
+            f"{path}: was trained on {seen} labels only, so its depths are not in metres as a model file "
+            "promises; add a source of kind metric or coarse to the recipe"
         )
 
 
