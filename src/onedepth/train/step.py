@@ -78,8 +78,9 @@ def train_step(
     total = sum(mixing.get(s, 0.0) * value.item() for s, value in per_source.items())
     if not torch.isfinite(torch.tensor(norm)):
         optimiser.zero_grad(set_to_none=True)
+        problem = _name_bad_gradient(losses, batches, parameters)
         _restore(buffers)
-        return StepReport(values, total, problem=_name_bad_gradient(losses, batches, parameters))
+        return StepReport(values, total, problem=problem)
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return StepReport(values, total, norm, mixing)
