@@ -45,9 +45,11 @@ def test_survives_being_stored(scales):
     assert NetworkConfig.model_validate_json(config.model_dump_json()) == config
 
 
-def test_a_single_scale_is_stored_as_before_the_field_existed():
-    assert "scales" not in NetworkConfig().model_dump(mode="json")
-    assert NetworkConfig(scales=2).model_dump(mode="json")["scales"] == 2
+def test_a_description_of_before_a_field_existed_means_its_default():
+    stored = NetworkConfig().model_dump(mode="json")
+    for field in ("scales", "canonical", "pixel_budget"):
+        del stored[field]
+    assert NetworkConfig.model_validate(stored) == NetworkConfig()
 
 
 @given(sizes=size_lists, width=sides, height=sides)

@@ -1,16 +1,9 @@
 """What a depth network is made of, as data: stored in recipes, checkpoints and model files."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    field_validator,
-    model_serializer,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 STRIDE = 32  # input sizes are multiples of it, which makes every encoder's padding a constant
 
@@ -66,14 +59,6 @@ class NetworkConfig(BaseModel):
         if limits[0] >= limits[1]:
             raise ValueError(f"the first limit must be below the second, found {list(limits)}")
         return limits
-
-    @model_serializer(mode="wrap")
-    def _without_single_scale(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out `scales` where it is one: a run of before the field existed still compares equal."""
-        fields: dict[str, Any] = serialise(self)
-        if self.scales == 1:
-            fields.pop("scales", None)
-        return fields
 
     def input_size(self, width: int, height: int, focal: float) -> Size:
         """The size (width, height) at which the network sees a photo.
