@@ -79,7 +79,7 @@ def collate(source: Source, samples: Sequence[Sample]) -> SourceBatch:
     batch = SourceBatch.collate(config.name, config.kind, samples)
     if config.kind == "coarse":
         label, mask = downsample(batch.label, batch.mask, config.factor, mode=config.sensor)
-        return replace(batch, label=label, mask=mask, factor=config.factor)
+        return replace(batch, label=label, mask=mask, factor=config.factor, sensor=config.sensor)
     if config.kind == "affine":
         return replace(batch, label=unit_range(batch.label, batch.mask))
     return batch

@@ -14,6 +14,7 @@ from onedepth.camera import Camera
 
 Kind = Literal["metric", "scaled", "affine", "coarse", "video"]
 Label = Literal["metric", "scaled", "affine"]
+Sensor = Literal["area", "nearest"]
 
 Pixels = npt.NDArray[np.uint8]
 Raster = npt.NDArray[np.float32]
@@ -88,6 +89,7 @@ class SourceBatch:
         mask: (B, 1, h, w) bool, where the label was measured.
         intrinsics: (B, 4) float32 fx, fy, cx, cy in pixels of the image, centres at integer + 0.5.
         factor: Image size over label size.
+        sensor: `coarse` only: how the sensor reduces what it sees.
         frames: (B, 3, 3, H, W) uint8 target, before, after; empty unless `video`.
         pose_frames: The same before zoom.
     """
@@ -100,6 +102,7 @@ class SourceBatch:
     mask: Tensor
     intrinsics: Tensor
     factor: int
+    sensor: Sensor
     frames: Tensor
     pose_frames: Tensor
 
@@ -118,6 +121,7 @@ class SourceBatch:
             mask=mask,
             intrinsics=torch.tensor([[c.fx, c.fy, c.cx, c.cy] for c in cameras], dtype=torch.float32),
             factor=1,
+            sensor="area",
             frames=_images([np.stack(s.frames) for s in samples if s.frames]),
             pose_frames=_images([np.stack(s.pose_frames) for s in samples if s.pose_frames]),
         )

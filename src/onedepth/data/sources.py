@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from onedepth.data.load import load_sample
-from onedepth.data.sample import SERVES, Kind, Record, Sample
+from onedepth.data.sample import SERVES, Kind, Record, Sample, Sensor
 from onedepth.data.scenes import find_scenes, read_scene
 from onedepth.data.transforms import Augment
 from onedepth.errors import DataError
@@ -63,7 +63,7 @@ class SourceConfig(BaseModel):
     holdout: Holdout | None = None
     max_depth: Positive = 100.0
     factor: Literal[2, 4, 8, 16] = 4
-    sensor: Literal["area", "nearest"] = "area"
+    sensor: Sensor = "area"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What a loss sees of a sub-batch: predictions in metres, the label, and what else its formula needs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +24,7 @@ class Context:
         low: `coarse` only: (B, 1, h, w) predicted metres from the image at the label's resolution.
         features: `coarse` only: encoder features of the full image, finest first.
         teacher: `coarse` only: features of the depth autoencoder on the label, where there is a teacher.
+        coarser: `video` only: (B, 1, H, W) metres of the network's coarser outputs, enlarged.
         poses: `video` only: (B, 2, 4, 4) from this frame's camera to those of the frames before and after.
     """
 
@@ -32,6 +34,7 @@ class Context:
     low: Tensor | None = None
     features: list[Tensor] | None = None
     teacher: Tensor | None = None
+    coarser: Sequence[Tensor] = ()
     poses: Tensor | None = None
 
     @property

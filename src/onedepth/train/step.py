@@ -20,7 +20,7 @@ class StepReport:
     """What a step did.
 
     Attributes:
-        values: Mean of each loss over this process's images, as `source/loss`, unweighted mixing.
+        values: Mean of each weighted loss over this process's images, as `source/loss`.
         total: The combined loss.
         gradient_norm: Before clipping; 0 for a skipped step.
         mixing: Weight that each source's gradient got.

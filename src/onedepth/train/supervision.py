@@ -53,12 +53,12 @@ def _low(c: Context) -> Tensor:
 
 
 def _high(c: Context) -> Tensor:
-    return losses.downsampled_high(c.depth, c.label, c.mask)
+    return losses.downsampled_high(c.depth, c.label, c.mask, mode=c.batch.sensor)
 
 
 def _consistency(c: Context) -> Tensor:
     assert c.low is not None
-    return losses.consistency(c.low, c.depth, distance="log_l1")
+    return losses.consistency(c.low, c.depth, distance="log_l1", mode=c.batch.sensor)
 
 
 def _affinity(c: Context) -> Tensor:
@@ -69,23 +69,27 @@ def _affinity(c: Context) -> Tensor:
 
 
 def _reprojection(c: Context) -> Tensor:
+    """Minimum reprojection, the mean over the network's scales, all at full size (Monodepth2)."""
     assert c.poses is not None
     frames = c.batch.frames.float() / 255.0
-    warped, valid = zip(
-        *(
-            losses.inverse_warp(frames[:, k], c.depth, c.poses[:, k - 1], c.batch.intrinsics)
-            for k in range(1, frames.shape[1])
-        ),
-        strict=True,
-    )
-    return losses.minimum_reprojection(
-        frames[:, 0], torch.stack(warped, 1), frames[:, 1:], torch.stack(valid, 1)
-    )
+    scales = [_warped_error(depth, frames, c.poses, c.batch.intrinsics) for depth in (c.depth, *c.coarser)]
+    return torch.stack(scales).mean(0)
+
+
+def _warped_error(depth: Tensor, frames: Tensor, poses: Tensor, intrinsics: Tensor) -> Tensor:
+    pairs = [
+        losses.inverse_warp(frames[:, k + 1], depth, poses[:, k], intrinsics) for k in range(poses.shape[1])
+    ]
+    warped, valid = (torch.stack(parts, 1) for parts in zip(*pairs, strict=True))
+    return losses.minimum_reprojection(frames[:, 0], warped, frames[:, 1:], valid)
 
 
 def _smoothness(c: Context) -> Tensor:
+    """Smoothness of each scale's disparity; a coarser scale counts half as much as the one before."""
     clean = c.batch.frames[:, 0].float() / 255.0 if len(c.batch.frames) else c.image
-    return losses.smoothness(c.disparity, clean)
+    return torch.stack(
+        [losses.smoothness(1.0 / d, clean) / 2**k for k, d in enumerate((c.depth, *c.coarser))]
+    ).sum(0)
 
 
 _UNSCALED: tuple[Kind, ...] = ("metric", "scaled")
@@ -95,6 +99,7 @@ LOSSES: Mapping[str, Loss] = {
     "silog": _depth(losses.silog, "metric"),
     "log_l1": _depth(losses.log_l1, "metric"),
     "random_proposals": _depth(losses.random_proposals, *_UNSCALED, random=True),
+    "random_ranges": _depth(losses.random_ranges, *_UNSCALED, random=True),
     "whole_image": _depth(losses.whole_image, *_UNSCALED),
     "virtual_normal": _depth(losses.virtual_normal, *_UNSCALED, random=True, geometric=True),
     "pairwise_normal": Loss(_pairwise_normal, frozenset(_UNSCALED)),
@@ -105,6 +110,8 @@ LOSSES: Mapping[str, Loss] = {
     "ssi_mae": _disparity(losses.ssi_mae),
     "ssi_mse": _disparity(losses.ssi_mse),
     "ssi_gradient": _disparity(losses.ssi_gradient),
+    "si_mse": _disparity(losses.si_mse),
+    "normalised_gradient": _disparity(losses.normalised_gradient),
     "low_resolution": Loss(_low, frozenset({"coarse"})),
     "downsampled_high": Loss(_high, frozenset({"coarse"})),
     "consistency": Loss(_consistency, frozenset({"coarse"})),

@@ -95,23 +95,33 @@ class System(nn.Module):
             features = self.depth.encode(images)
             counts = [len(views[i]) for i in members]
             parts = [torch.split(f, counts) for f in features]
-            canonical = torch.split(self.depth.decode(features), counts)
+            maps = [torch.split(m, counts) for m in self.depth.decode_scales(features)]
             for k, i in enumerate(members):
-                seen[i] = _Seen(canonical[k], [part[k] for part in parts])
+                seen[i] = _Seen([m[k] for m in maps], [part[k] for part in parts])
         return [seen[i] for i in range(len(views))]
 
     def _context(
         self, batch: SourceBatch, seen: "_Seen", low: "_Seen | None", generator: torch.Generator
     ) -> Context:
-        poses = self._poses(batch) if batch.kind == "video" else None
+        depth = self._metres(seen.maps[0], batch)
+        if batch.kind == "video":
+            size = depth.shape[-2:]
+            coarser = [F.interpolate(m, size=size, mode="bilinear") for m in seen.maps[1:]]
+            return Context(
+                batch,
+                depth,
+                generator,
+                coarser=[self._metres(m, batch) for m in coarser],
+                poses=self._poses(batch),
+            )
         if batch.kind != "coarse":
-            return Context(batch, self._metres(seen.canonical, batch), generator, poses=poses)
+            return Context(batch, depth, generator)
         assert low is not None
         return Context(
             batch,
-            self._metres(seen.canonical, batch),
+            depth,
             generator,
-            low=F.interpolate(self._metres(low.canonical, batch), size=batch.label.shape[-2:], mode="area"),
+            low=F.interpolate(self._metres(low.maps[0], batch), size=batch.label.shape[-2:], mode="area"),
             features=seen.features,
             teacher=self._teach(batch),
         )
@@ -139,9 +149,9 @@ class System(nn.Module):
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the depth network made of one view."""
+    """What the depth network made of one view: canonical depth at each scale, finest first, and features."""
 
-    canonical: Tensor
+    maps: list[Tensor]
     features: list[Tensor]
 
 

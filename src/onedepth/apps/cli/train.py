@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,7 +52,8 @@ def train(
         checkpoint = run(
             plan, data_root=data, folder=folder, max_steps=max_steps, device=device, on_progress=progress
         )
-    typer.echo(f"{checkpoint}\nexport it with: onedepth export {checkpoint} -o model.onnx")
+    if int(os.environ.get("RANK", "0")) == 0:  # under torchrun one process speaks
+        typer.echo(f"{checkpoint}\nexport it with: onedepth export {checkpoint} -o model.onnx")
 
 
 def _rehearse(plan: Recipe, data: Path, device: str) -> None:
