@@ -183,16 +183,11 @@ def _name_bad_loss(losses: Losses, batches: list[SourceBatch]) -> str | None:
 
 
 def _name_bad_gradient(losses: Losses, batches: list[SourceBatch], parameters: list[nn.Parameter]) -> str:
-    """Look for the culprit image by image; slow, but steps like this are rare."""
+    """Which loss it came from; images share one graph and cannot be told apart (0 times infinity is NaN)."""
     ids = {b.source: b.ids for b in batches}
     for source, named in losses.items():
         for name, value in named.items():
-            bad = [
-                sample
-                for sample, one in zip(ids[source], value, strict=True)
-                if not _flat_gradient(one, parameters).isfinite().all()
-            ]
-            if bad:
-                names = ", ".join(bad)
+            if not _flat_gradient(value.sum(), parameters).isfinite().all():
+                names = ", ".join(ids[source])
                 return f"gradient of loss {name!r} of source {source!r} is not finite; samples {names}"
     return "the gradient is not finite, though those of all losses here are"
