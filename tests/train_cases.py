@@ -143,7 +143,39 @@ def batch_of(
         "mask": torch.ones_like(depth, dtype=torch.bool),
         "intrinsics": torch.tensor([[lens.fx, lens.fy, lens.cx, lens.cy]] * number, dtype=torch.float32),
         "factor": 1,
+        "sensor": "area",
         "frames": torch.empty(0, dtype=torch.uint8),
         "pose_frames": torch.empty(0, dtype=torch.uint8),
     }
     return SourceBatch(**(values | changes))
+
+
+def video_batch(
+    number: int = 2, size: tuple[int, int] = (64, 64), zoom: tuple[float, float] = (1.0, 1.0)
+) -> SourceBatch:
+    """Three frames of a camera that moves right; the true motion is (-STEP, 0, 0) from one to the next.
+
+    With a zoom the depth network and the losses see through a longer lens, as camera zoom has it.
+    """
+    lens = camera_of(*size)
+    closer = lens.zoom(*zoom)
+    walls = [{"slope": 0.1 + 0.1 * i, "far": 3.0 + i} for i in range(number)]
+
+    def frames(camera: Camera) -> torch.Tensor:
+        seen = [[look(camera, STEP * k, **wall).image for k in (0, -1, 1)] for wall in walls]
+        return torch.tensor(np.array(seen), dtype=torch.float32).permute(0, 1, 4, 2, 3)
+
+    depth = torch.tensor(np.stack([look(closer, 0.0, **wall).depth for wall in walls]), dtype=torch.float32)
+    clean = frames(closer)
+    return batch_of(
+        "video",
+        "video",
+        number,
+        size,
+        image=clean[:, 0],
+        label=depth.unsqueeze(1),
+        mask=torch.zeros(number, 1, size[1], size[0], dtype=torch.bool),
+        intrinsics=torch.tensor([[closer.fx, closer.fy, closer.cx, closer.cy]] * number, dtype=torch.float32),
+        frames=clean,
+        pose_frames=frames(lens),
+    )

@@ -1,6 +1,7 @@
 """Parameter groups, learning-rate schedule and moving average."""
 
 import copy
+from itertools import pairwise
 
 import pytest
 import torch
@@ -20,8 +21,8 @@ def test_warms_up_to_the_peak_and_ends_low_without_a_jump():
     shares = [rate(step, 104, CONFIG) for step in range(104)]
     assert shares[:4] == [0.25, 0.5, 0.75, 1.0]
     assert max(shares) == 1.0
-    assert all(a >= b for a, b in zip(shares[4:], shares[5:], strict=False))
-    assert max(abs(a - b) for a, b in zip(shares[4:], shares[5:], strict=False)) < 0.02
+    assert all(a >= b for a, b in pairwise(shares[4:]))
+    assert max(abs(a - b) for a, b in pairwise(shares[4:])) < 0.02
     assert shares[54] == pytest.approx((1 + 0.05) / 2)  # half way, half a cosine
     assert rate(104, 104, CONFIG) == pytest.approx(0.05)
     assert rate(0, 10, Optimiser(warmup=0)) == 1.0

@@ -15,7 +15,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 def smallest_norm(gram: Matrix) -> float:
-    """The minimum of a' G a over the simplex: the best of the minima on all its faces that lie inside them."""
+    """The minimum of a' G a over the simplex: the best of the minima inside each of its faces."""
     best = np.inf
     for size in range(1, len(gram) + 1):
         for face in combinations(range(len(gram)), size):
@@ -34,13 +34,10 @@ def gradients(draw: st.DrawFn) -> Matrix:
     vectors = np.random.default_rng(draw(st.integers(0, 2**32 - 1))).standard_normal((number, size))
     vectors += draw(st.sampled_from([0.0, 0.0, 2.0]))  # often pull them to one side
     for row in range(number):
-        change = draw(
-            st.sampled_from(["none", "none", "zero", "copy", "opposite", "parallel", "large", "small"])
-        )
         other = vectors[draw(st.integers(0, number - 1))]
         table = {"zero": 0 * other, "copy": other, "opposite": -other, "parallel": 3 * other}
         table |= {"none": vectors[row], "large": 1e3 * vectors[row], "small": 1e-3 * vectors[row]}
-        vectors[row] = table[change]
+        vectors[row] = table[draw(st.sampled_from(["none", *table]))]
     return vectors
 
 
