@@ -1,6 +1,7 @@
 """Scene folders: what a record says, and that a broken scene.json is named with its field."""
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,6 @@ def test_neighbours_never_cross_clips(tmp_path: Path) -> None:
 
 @given(st.lists(st.sampled_from("ab"), max_size=9))
 def test_exactly_the_inner_frames_of_a_clip_have_neighbours(clips: list[str]) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         frames = [{"id": str(i), "scene": clip} for i, clip in enumerate(clips)]
