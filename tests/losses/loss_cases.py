@@ -57,7 +57,6 @@ class Case:
     loss: Loss
     zero_if_equal: bool = True
     smooth: bool = False  # needs surfaces
-    step: float = 1e-6  # of gradcheck
 
 
 def _intrinsics(mask: Tensor) -> Tensor:
@@ -97,7 +96,10 @@ CASES = [
         lambda p, t, m: losses.random_proposals(p, t, m, generator=generator(), number=6, grid=3),
     ),
     Case("whole_image", losses.whole_image),
-    Case("random_ranges", lambda p, t, m: losses.random_ranges(p, t, m, generator=generator(), number=3)),
+    Case(
+        "random_ranges",
+        lambda p, t, m: losses.random_ranges(p, t, m, generator=generator(), number=3, stride=1),
+    ),
     Case(
         "virtual_normal",
         lambda p, t, m: losses.virtual_normal(p, t, m, _intrinsics(m), generator=generator()),

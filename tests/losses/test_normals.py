@@ -10,7 +10,8 @@ from loss_cases import HEIGHT, WIDTH, generator, pinhole, planes_of, scene, smoo
 from onedepth import losses
 from onedepth.errors import DataError
 from onedepth.losses.draws import draw_valid
-from onedepth.losses.pairwise_normal import compare_pairs, draw_edge_pairs, guides
+from onedepth.losses.normals import normals_at
+from onedepth.losses.pairwise_normal import compare_pairs, draw_edge_pairs, guides, sobel
 from onedepth.losses.plane_normal import draw_plane_triplets
 from onedepth.losses.virtual_normal import spans_plane
 
@@ -58,6 +59,16 @@ def test_local_normals_are_least_squares_on_points():
         expected, ok = slow_normals(depth[k, 0].numpy(), mask[k, 0].numpy(), pinhole()[k])
         np.testing.assert_array_equal(usable[k, 0].numpy(), ok)
         np.testing.assert_allclose(normals[k].permute(1, 2, 0).numpy()[ok], expected[ok], atol=1e-8)
+
+
+def test_normals_at_chosen_pixels_are_the_dense_ones():
+    depth, _, mask = smooth_scene()
+    index = torch.arange(HEIGHT * WIDTH).flip(0).expand(2, -1)
+    normals, usable = losses.surface_normals(depth, mask, pinhole())
+    chosen, chosen_usable = normals_at(depth, mask, index, pinhole())
+    assert torch.equal(chosen_usable, usable.flatten(1).flip(1))
+    expected = normals.flatten(2).flip(2).transpose(1, 2)
+    torch.testing.assert_close(chosen[chosen_usable], expected[chosen_usable])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -147,7 +158,8 @@ def test_pairs_compare_angles():
     pairs = torch.tensor([[[0, 5], [2, 3], [1, 1]]])
     usable = torch.ones(1, 1, 2, 3, dtype=torch.bool)
     usable[..., 1, 0] = False  # pixel 3
-    error, cosine, real = compare_pairs(ours, theirs, usable, pairs)
+    at_pairs = ours.flatten(2)[0].T[pairs]
+    error, cosine, real = compare_pairs(at_pairs, theirs, usable, pairs)
     a, b = ours.flatten(2)[0].T, theirs.flatten(2)[0].T
     for k, (i, j) in enumerate(pairs[0].tolist()):
         assert cosine[0, k].item() == pytest.approx(abs(float(b[i] @ b[j])), abs=1e-6)
@@ -277,3 +289,12 @@ def test_images_without_planes_cost_nothing():
 def test_randomness_of_triplets_must_be_given():
     with pytest.raises(DataError, match="generator"):
         losses.virtual_normal(*scene(), pinhole())
+
+
+def test_sobel_as_everybody_knows_it():
+    values = torch.rand(1, 2, 4, 5, generator=generator(), dtype=torch.float64)
+    right, down = sobel(values)
+    kernel = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype=torch.float64)
+    padded = F.pad(values, (1, 1, 1, 1), mode="replicate").transpose(0, 1)
+    torch.testing.assert_close(right.transpose(0, 1), F.conv2d(padded, kernel[None, None]))
+    torch.testing.assert_close(down.transpose(0, 1), F.conv2d(padded, kernel.T[None, None]))

@@ -14,10 +14,10 @@ from onedepth.losses.masked import (
     check_maps,
     count,
     fill,
-    masked_mean,
     portion,
     robust_normalise,
     sum_smallest,
+    weights,
 )
 from onedepth.losses.precision import full_precision
 
@@ -37,11 +37,15 @@ def align(prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Ten
     Returns:
         Scale and shift, each (...).
     """
-    mean, mean_target = masked_mean(prediction, mask), masked_mean(target, mask)
-    centred = fill(prediction - mean.unsqueeze(-1), mask)
-    centred_target = fill(target - mean_target.unsqueeze(-1), mask)
-    variance = (centred.square().sum(-1) / count(mask, mean.dtype)).clamp_min(TINY**2)
-    scale = (centred * centred_target).sum(-1) / count(mask, mean.dtype) / variance
+    prediction, target = fill(prediction, mask), fill(target, mask)
+    return _align(prediction, target, weights(mask, prediction.dtype), count(mask, prediction.dtype))
+
+
+def _align(prediction: Tensor, target: Tensor, weight: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
+    mean, mean_target = prediction.sum(-1) / number, target.sum(-1) / number
+    centred = (prediction - mean.unsqueeze(-1)) * weight
+    variance = (centred.square().sum(-1) / number).clamp_min(TINY**2)
+    scale = (centred * (target - mean_target.unsqueeze(-1))).sum(-1) / number / variance
     return scale, mean_target - scale * mean
 
 
@@ -60,14 +64,12 @@ def ssi_mse(prediction: Tensor, target: Tensor, mask: Tensor, *, detach_alignmen
         Tensor (B,), >= 0.
     """
     check_maps(prediction, target, mask)
-    prediction, target, mask = (
-        fill(prediction, mask).flatten(1),
-        fill(target, mask).flatten(1),
-        mask.flatten(1),
-    )
-    scale, shift = align(prediction.detach() if detach_alignment else prediction, target, mask)
-    error = scale.unsqueeze(-1) * prediction + shift.unsqueeze(-1) - target
-    return 0.5 * masked_mean(error.square(), mask)
+    prediction, target = fill(prediction, mask).flatten(1), fill(target, mask).flatten(1)
+    weight = weights(mask.flatten(1), prediction.dtype)
+    number = weight.sum(-1).clamp_min(1.0)
+    scale, shift = _align(prediction.detach() if detach_alignment else prediction, target, weight, number)
+    error = (scale.unsqueeze(-1) * prediction + shift.unsqueeze(-1) - target) * weight
+    return 0.5 * error.square().sum(-1) / number
 
 
 @full_precision
@@ -84,7 +86,7 @@ def ssi_mae(prediction: Tensor, target: Tensor, mask: Tensor, *, detach_median: 
         Tensor (B,), >= 0; unchanged by a positive scale and any shift of either side.
     """
     residual, mask = _normalised_residual(prediction, target, mask, detach_median)
-    return 0.5 * masked_mean(residual.abs(), mask)
+    return 0.5 * residual.abs().sum(-1) / count(mask, residual.dtype)
 
 
 @full_precision

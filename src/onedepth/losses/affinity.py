@@ -43,12 +43,18 @@ def affinity(
     Returns:
         Tensor (B, N, N) in [-1, 1], N = rows * columns: keep the grid at 32 x 32 or less (4 MB per image).
     """
+    unit = _unit_places(features, nodes, pool, detach_norm)
+    return torch.matmul(unit.transpose(1, 2), unit)
+
+
+def _unit_places(features: Tensor, nodes: tuple[int, int] | None, pool: str, detach_norm: bool) -> Tensor:
+    """Pooled features of unit length, (B, C, N)."""
     if nodes is not None:
         features = _POOLS[pool](features, nodes)
     places = features.flatten(2)
-    length = (places.detach() if detach_norm else places).norm(dim=1, keepdim=True)
-    unit = places / length.clamp_min(TINY)
-    return torch.matmul(unit.transpose(1, 2), unit)
+    norms = places.detach() if detach_norm else places
+    length = torch.linalg.vector_norm(norms, dim=1, keepdim=True)
+    return torch.div(places, length.clamp_min(TINY))
 
 
 @full_precision
@@ -63,7 +69,8 @@ def affinity_distillation(
 ) -> Tensor:
     """Mean squared difference of the affinities of two feature maps: 1/N^2 * sum (A_ij(F) - A_ij(G))^2.
 
-    Channel numbers and sizes may differ; the grid is made no finer than either map.
+    Channel numbers and sizes may differ; the grid is made no finer than either map. Memory grows with the
+    square of the channels, not of the places.
 
     Args:
         student: (B, C, H, W) features of the depth network.
@@ -85,7 +92,13 @@ def affinity_distillation(
         )
     rows, columns = (min(nodes[k], student.shape[2 + k], teacher.shape[2 + k]) for k in (0, 1))
     teacher = teacher.detach() if detach_teacher else teacher
-    ours, theirs = (
-        affinity(v, nodes=(rows, columns), pool=pool, detach_norm=detach_norm) for v in (student, teacher)
-    )
-    return (ours - theirs).square().mean((1, 2))
+    ours, theirs = (_unit_places(v, (rows, columns), pool, detach_norm) for v in (student, teacher))
+    if ours.device.type != "mps":  # the three sums nearly cancel; products of channels are cheap in double
+        ours, theirs = ours.double(), theirs.double()
+    difference = _overlap(ours, ours) - 2 * _overlap(ours, theirs) + _overlap(theirs, theirs)
+    return (difference / (rows * columns) ** 2).to(student.dtype)
+
+
+def _overlap(first: Tensor, second: Tensor) -> Tensor:
+    """sum_ij A_ij B_ij of A = X^T X and B = Y^T Y, which is |X Y^T|^2: no N x N matrix is made."""
+    return torch.matmul(first, second.transpose(1, 2)).square().sum((1, 2))

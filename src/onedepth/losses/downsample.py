@@ -19,7 +19,7 @@ ENOUGH = 0.5
 @full_precision
 def downsample(
     depth: Tensor,
-    mask: Tensor,
+    mask: Tensor | None,
     factor: int,
     *,
     mode: Literal["area", "nearest"] = "area",
@@ -34,7 +34,7 @@ def downsample(
 
     Args:
         depth: (B, 1, H, W) depth, positive where valid.
-        mask: (B, 1, H, W) bool.
+        mask: (B, 1, H, W) bool, or None for a full map.
         factor: 1 or more; H and W must be multiples of it.
         mode: how a cell becomes a value.
         domain: what ``area`` averages.
@@ -50,6 +50,12 @@ def downsample(
         raise DataError(
             f"depth: found {width} x {height}, expected multiples of the factor {factor}; crop it first"
         )
+    if mask is None:
+        every = torch.ones_like(depth[..., ::factor, ::factor], dtype=torch.bool)
+        if mode == "area":
+            mean = F.avg_pool2d(1 / depth if domain == "disparity" else depth, factor)
+            return (1 / mean if domain == "disparity" else mean), every
+        mask = torch.ones_like(depth, dtype=torch.bool)
     if mode == "nearest":
         return _nearest(depth, mask, factor)
     values = fill(depth, mask, 1.0)

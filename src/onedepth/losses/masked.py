@@ -93,7 +93,7 @@ def count(mask: Tensor, dtype: torch.dtype) -> Tensor:
     Returns:
         Tensor (...), >= 1.
     """
-    return mask.sum(-1).clamp_min(1).to(dtype)
+    return torch.count_nonzero(mask, -1).clamp_min(1).to(dtype)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -197,10 +197,10 @@ def robust_normalise(values: Tensor, mask: Tensor, *, detach_median: bool = Fals
     Returns:
         Tensor (..., N); 0 at masked-out places.
     """
-    values = fill(values, mask)
     center = masked_median(values.detach() if detach_median else values, mask)
-    scale = masked_mad(values, mask, center).clamp_min(TINY)
-    return fill((values - center.unsqueeze(-1)) / scale.unsqueeze(-1), mask)
+    deviation = fill(values - center.unsqueeze(-1), mask)
+    scale = deviation.abs().sum(-1) / count(mask, values.dtype)
+    return deviation / scale.clamp_min(TINY).unsqueeze(-1)
 
 
 def sum_smallest(values: Tensor, mask: Tensor, number: Tensor) -> Tensor:

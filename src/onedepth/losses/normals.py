@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from onedepth.losses.geometry import pixel_grid
-from onedepth.losses.masked import TINY, fill
+from onedepth.losses.masked import TINY, fill, weights
 from onedepth.losses.precision import full_precision
 
 #: Smallest share of a window that must be valid.
@@ -35,13 +37,12 @@ def surface_normals(
         the window is valid, and so is its centre.
     """
     depth = fill(depth, mask)
-    full, by_depth = _kernels(window, depth)
-    edge = window // 2
-    moments = F.conv2d(depth.square(), full, padding=edge)
-    firsts = F.conv2d(depth, by_depth, padding=edge)
-    valid = F.conv2d(fill(torch.ones_like(depth), mask), by_depth[:1], padding=edge) >= _ENOUGH * window**2
-    normals, solved = _solve(moments, firsts, depth.shape[-2:], intrinsics)
-    return normals, valid & mask & solved
+    by_square, by_depth = _moments(depth.square(), window), _moments(depth, window)[:3]
+    number = _moments(weights(mask, depth.dtype), window)[0]
+    u, v = pixel_grid(depth.shape[-2], depth.shape[-1], depth)
+    camera = intrinsics.to(depth.dtype)[..., None, None, None].unbind(1)
+    normals, solved = _solve(by_square, by_depth, u, v, camera)
+    return normals.squeeze(1).movedim(-1, 1), (number >= _ENOUGH * window**2) & mask & solved
 
 
 @full_precision
@@ -60,25 +61,61 @@ def normals_at(
     Returns:
         normals (B, K, 3) and bool (B, K).
     """
-    normals, valid = surface_normals(depth, mask, intrinsics, window=window)
-    place = index.unsqueeze(1)
-    chosen = normals.flatten(2).gather(2, place.expand(-1, 3, -1)).transpose(1, 2)
-    return chosen, valid.flatten(1).gather(1, index)
+    depth, width = fill(depth, mask), depth.shape[-1]
+    edge = window // 2
+    step = torch.arange(window, device=index.device)
+    row = torch.div(index, width, rounding_mode="floor")[..., None, None] + step[:, None]
+    column = (index % width)[..., None, None] + step
+    place = (row * (width + 2 * edge) + column).flatten(1)
+    z, seen = (
+        F.pad(values, (edge,) * 4).flatten(1).gather(1, place).reshape(*index.shape, window**2)
+        for values in (depth, weights(mask, depth.dtype))
+    )
+    offset = (step - edge).to(z.dtype)
+    dv, du = (grid.flatten() for grid in torch.meshgrid(offset, offset, indexing="ij"))
+    kernels = torch.stack([torch.ones_like(du), du, dv, du * du, du * dv, dv * dv], -1)
+    by_square, by_depth = torch.matmul(z.square(), kernels), torch.matmul(z, kernels[:, :3])
+    u, v = (index % width) + 0.5, torch.div(index, width, rounding_mode="floor") + 0.5
+    camera = intrinsics.to(z.dtype)[..., None].unbind(1)
+    normals, solved = _solve(by_square.unbind(-1), by_depth.unbind(-1), u, v, camera)
+    centre = seen[..., window**2 // 2] > 0
+    return normals, (seen.sum(-1) >= _ENOUGH * window**2) & centre & solved
 
 
-def _kernels(window: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Correlation kernels of the moments 1, u, v, uu, uv, vv and of 1, u, v, with offsets from the centre."""
-    offset = torch.arange(window, dtype=like.dtype, device=like.device) - window // 2
-    v, u = torch.meshgrid(offset, offset, indexing="ij")
-    full = torch.stack([torch.ones_like(u), u, v, u * u, u * v, v * v]).unsqueeze(1)
-    return full, full[:3]
+def _moments(values: Tensor, window: int) -> list[Tensor]:
+    """Sums over windows of values times 1, u, v, uu, uv, vv, with u, v offsets from the centre."""
+    one, u, uu = _sums(values, -1, window)
+    (one, v, vv), (u, uv, _), (uu, _, _) = (_sums(part, -2, window) for part in (one, u, uu))
+    return [one, u, v, uu, uv, vv]
 
 
-def _solve(moments: Tensor, firsts: Tensor, size: torch.Size, intrinsics: Tensor) -> tuple[Tensor, Tensor]:
-    """Fit 1/z = a + b du + c dv and turn (a, b, c) into a normal."""
-    total = moments[:, :1].clamp_min(TINY)
-    _, mu, mv, muu, muv, mvv = (moments / total).unbind(1)
-    d, du, dv = (firsts / total).unbind(1)
+def _sums(values: Tensor, axis: int, window: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Sums along one axis of values times 1, o, o^2."""
+    edge = window // 2
+    padded = F.pad(values, (edge, edge) if axis == -1 else (0, 0, edge, edge))
+    length = values.shape[axis]
+    parts = [padded.narrow(axis, edge + o, length) for o in range(-edge, edge + 1)]
+    plain, first, second = parts[edge], torch.zeros_like(values), torch.zeros_like(values)
+    for o in range(1, edge + 1):
+        after, before = parts[edge + o], parts[edge - o]
+        both = after + before
+        plain = plain + both
+        first = torch.add(first, after - before, alpha=o)
+        second = torch.add(second, both, alpha=o * o)
+    return plain, first, second
+
+
+def _solve(
+    by_square: Sequence[Tensor],
+    by_depth: Sequence[Tensor],
+    u: Tensor,
+    v: Tensor,
+    camera: tuple[Tensor, ...],
+) -> tuple[Tensor, Tensor]:
+    """Fit 1/z = a + b du + c dv, weighted by z^2, and turn (a, b, c) into a unit normal (..., 3)."""
+    total = by_square[0].clamp_min(TINY)
+    mu, mv, muu, muv, mvv = (moment / total for moment in by_square[1:])
+    d, du, dv = (moment / total for moment in by_depth)
     cuu, cuv, cvv = muu - mu * mu, muv - mu * mv, mvv - mv * mv
     cu, cv = du - mu * d, dv - mv * d
     determinant = cuu * cvv - cuv * cuv
@@ -86,7 +123,6 @@ def _solve(moments: Tensor, firsts: Tensor, size: torch.Size, intrinsics: Tensor
     safe = torch.where(solved, determinant, 1.0)
     b, c = (cvv * cu - cuv * cv) / safe, (cuu * cv - cuv * cu) / safe
     a = d - b * mu - c * mv
-    fx, fy, cx, cy = intrinsics.to(d.dtype)[..., None, None].unbind(1)
-    u, v = pixel_grid(size[0], size[1], d)
-    plane = torch.stack([fx * b, fy * c, a - b * (u - cx) - c * (v - cy)], 1)
-    return F.normalize(plane, dim=1, eps=TINY), solved.unsqueeze(1)
+    fx, fy, cx, cy = camera
+    plane = torch.stack([fx * b, fy * c, a - b * (u - cx) - c * (v - cy)], -1)
+    return F.normalize(plane, dim=-1, eps=TINY), solved

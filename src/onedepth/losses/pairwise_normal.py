@@ -11,10 +11,8 @@ from torch import Tensor
 
 from onedepth.losses.draws import draw_valid, uniform
 from onedepth.losses.masked import check_maps, fill, masked_mean
-from onedepth.losses.normals import surface_normals
+from onedepth.losses.normals import normals_at, surface_normals
 from onedepth.losses.precision import full_precision
-
-_SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 #: Sobel response of log depth that parts two surfaces: 10 % from pixel to pixel (the weights sum to 8).
 _JUMP = 0.8
@@ -29,7 +27,7 @@ def pairwise_normal(
     *,
     image: Tensor | None = None,
     generator: torch.Generator,
-    number: int = 3000,
+    number: int = 1000,
     window: int = 5,
 ) -> Tensor:
     """Edge-guided and random pair-wise normal loss, in (canonical) depth space.
@@ -58,14 +56,16 @@ def pairwise_normal(
             guides(target, mask, theirs, usable, image), (number + 2) // 3, generator
         )
         random_pairs = draw_valid(usable.flatten(1), 2 * number, generator).reshape(-1, number, 2)
-    ours, _ = surface_normals(prediction, mask, intrinsics, window=window)
-    edge_error, cosine, edge_real = compare_pairs(ours, theirs, usable, edge_pairs)
-    edge_real = edge_real & inside
-    random_error, _, random_real = compare_pairs(ours, theirs, usable, random_pairs)
+    pairs = torch.cat([edge_pairs, random_pairs], 1)
+    ours, _ = normals_at(prediction, mask, pairs.flatten(1), intrinsics, window=window)
+    error, cosine, real = compare_pairs(ours.reshape(*pairs.shape, 3), theirs, usable, pairs)
+    on_edge = torch.zeros_like(real)
+    on_edge[:, : inside.shape[1]] = inside
+    at_random = torch.arange(real.shape[1], device=real.device) >= inside.shape[1]
     return (
-        masked_mean(edge_error, edge_real & (cosine > 0.95))
-        + masked_mean(edge_error, edge_real & (cosine < 0.3))
-        + masked_mean(random_error, random_real)
+        masked_mean(error, real & on_edge & (cosine > 0.95))
+        + masked_mean(error, real & on_edge & (cosine < 0.3))
+        + masked_mean(error, real & at_random)
     )
 
 
@@ -75,7 +75,7 @@ def compare_pairs(
     """Compare the angles between the normals of pixel pairs.
 
     Args:
-        ours: (B, 3, H, W) normals of the prediction.
+        ours: (B, P, 2, 3) normals of the prediction at the pairs.
         theirs: (B, 3, H, W) normals of the target.
         usable: bool (B, 1, H, W).
         pairs: int64 (B, P, 2), indices into the flattened pixels.
@@ -83,15 +83,12 @@ def compare_pairs(
     Returns:
         error (B, P), target's |cosine| (B, P), and bool (B, P): both ends usable.
     """
-    cosine, target_cosine = (_pair_cosine(normals, pairs) for normals in (ours, theirs))
+    place = pairs.flatten(1).unsqueeze(1).expand(-1, 3, -1)
+    ends = theirs.flatten(2).gather(2, place).reshape(pairs.shape[0], 3, -1, 2)
+    target_cosine = (ends[..., 0] * ends[..., 1]).sum(1).abs()
+    cosine = (ours[:, :, 0] * ours[:, :, 1]).sum(-1).abs()
     real = usable.flatten(1).gather(1, pairs.flatten(1)).view_as(pairs).all(-1)
     return (cosine - target_cosine).abs(), target_cosine, real
-
-
-def _pair_cosine(normals: Tensor, pairs: Tensor) -> Tensor:
-    place = pairs.flatten(1).unsqueeze(1).expand(-1, 3, -1)
-    ends = normals.flatten(2).gather(2, place).reshape(pairs.shape[0], 3, -1, 2)
-    return (ends[..., 0] * ends[..., 1]).sum(1).abs()
 
 
 def sobel(values: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,11 +100,10 @@ def sobel(values: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Two tensors (B, C, H, W): along x, along y.
     """
-    across = values.new_tensor(_SOBEL)
-    kernel = torch.stack([across, across.T]).unsqueeze(1)
-    padded = F.pad(values, (1, 1, 1, 1), mode="replicate").flatten(0, 1).unsqueeze(1)
-    response = F.conv2d(padded, kernel).reshape(*values.shape[:2], 2, *values.shape[-2:])
-    return response[:, :, 0], response[:, :, 1]
+    padded = F.pad(values, (1, 1, 1, 1), mode="replicate")
+    columns = padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]
+    rows = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
+    return columns[..., 2:] - columns[..., :-2], rows[..., 2:, :] - rows[..., :-2, :]
 
 
 def guides(

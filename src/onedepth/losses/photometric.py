@@ -17,8 +17,13 @@ _CHARBONNIER = 0.001
 
 def _box(values: Tensor) -> Tensor:
     """Mean over 3 x 3 windows of an already padded map, as two passes of three."""
-    rows = values[..., :-2, :] + values[..., 1:-1, :] + values[..., 2:, :]
-    return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9
+    rows = torch.add(values[..., :-2, :], values[..., 1:-1, :]).add_(values[..., 2:, :])
+    return torch.add(rows[..., :-2], rows[..., 1:-1]).add_(rows[..., 2:]).mul_(1 / 9)
+
+
+def _reflect(image: Tensor) -> Tensor:
+    flat = F.pad(image.flatten(0, -3), (1, 1, 1, 1), mode="reflect")
+    return flat.reshape(*image.shape[:-2], *flat.shape[-2:])
 
 
 @full_precision
@@ -26,13 +31,13 @@ def ssim_distance(first: Tensor, second: Tensor) -> Tensor:
     """Structural dissimilarity clip((1 - SSIM) / 2, 0, 1) on 3 x 3 windows with reflected borders.
 
     Args:
-        first: (B, C, H, W) image in [0, 1], H and W at least 2.
-        second: the same shape.
+        first: (..., C, H, W) image in [0, 1], H and W at least 2.
+        second: the same shape, or one that broadcasts.
 
     Returns:
-        Tensor (B, C, H, W) in [0, 1]; 0 where the images agree.
+        Tensor (..., C, H, W) in [0, 1]; 0 where the images agree.
     """
-    x, y = (F.pad(v, (1, 1, 1, 1), mode="reflect") for v in (first, second))
+    x, y = _reflect(first), _reflect(second)
     mean_x, mean_y = _box(x), _box(y)
     variance_x, variance_y = _box(x * x) - mean_x * mean_x, _box(y * y) - mean_y * mean_y
     product = mean_x * mean_y
@@ -55,18 +60,18 @@ def photometric(
     The colour difference is Charbonnier sqrt(x^2 + 0.001^2) in DaB-Net and |x| in Monodepth2.
 
     Args:
-        prediction: (B, C, H, W) synthesised image in [0, 1].
-        target: (B, C, H, W) image in [0, 1].
+        prediction: (..., C, H, W) synthesised image in [0, 1].
+        target: the same shape, or one that broadcasts: (B, 1, C, H, W) for several views (B, S, C, H, W).
         ssim_weight: share of the SSIM term.
         difference: form of the colour term.
 
     Returns:
-        Tensor (B, 1, H, W), >= 0.
+        Tensor (..., 1, H, W), >= 0.
     """
     error = prediction - target
     colour = (error.square() + _CHARBONNIER**2).sqrt() if difference == "charbonnier" else error.abs()
     structure = ssim_distance(prediction, target)
-    return (ssim_weight * structure + (1 - ssim_weight) * colour).mean(1, keepdim=True)
+    return (ssim_weight * structure + (1 - ssim_weight) * colour).mean(-3, keepdim=True)
 
 
 @full_precision
@@ -100,20 +105,18 @@ def reprojection_choice(
         error (B, 1, H, W), infinite where there is no candidate, and bool (B, 1, H, W): True where a warped
         view won.
     """
-    views = warped if sources is None else torch.cat([sources, warped], 1)
-    repeated = target.unsqueeze(1).expand_as(views)
-    error = photometric(
-        views.flatten(0, 1), repeated.flatten(0, 1), ssim_weight=ssim_weight, difference=difference
-    ).reshape(*views.shape[:2], 1, *views.shape[-2:])
     still = 0 if sources is None else sources.shape[1]
-    if noise and still:
-        shaken = torch.randn(
-            error[:, :still].shape, generator=generator, device=generator.device if generator else None
-        )
-        error = torch.cat([error[:, :still] + noise * shaken.to(error), error[:, still:]], 1)
+    target = target.unsqueeze(1)
+    error = photometric(warped, target, ssim_weight=ssim_weight, difference=difference)
     if valid is not None:
-        usable = torch.cat([valid.new_ones(error[:, :still].shape), valid], 1)
-        error = error.masked_fill(~usable, torch.inf)
+        error = error.masked_fill(~valid, torch.inf)
+    if sources is not None:  # apart from the warped views, so that they cost no backward pass
+        identity = photometric(sources, target, ssim_weight=ssim_weight, difference=difference)
+        if noise:
+            device = generator.device if generator else None
+            shaken = torch.randn(identity.shape, generator=generator, device=device)
+            identity = identity + noise * shaken.to(identity)
+        error = torch.cat([identity, error], 1)
     best = error.min(1)
     return best.values, best.indices >= still
 

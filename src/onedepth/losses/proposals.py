@@ -11,7 +11,7 @@ from torch import Tensor
 
 from onedepth.errors import DataError
 from onedepth.losses.draws import uniform
-from onedepth.losses.masked import check_maps, fill, masked_mean, robust_normalise
+from onedepth.losses.masked import check_maps, count, fill, masked_mean, robust_normalise
 from onedepth.losses.precision import full_precision
 
 
@@ -94,7 +94,13 @@ def random_proposals(
     chosen = inside & mask.flatten(1).gather(1, index.flatten(1)).view_as(index)
     ours, theirs = (v.flatten(1).gather(1, index.flatten(1)).view_as(index) for v in (prediction, target))
     residual = robust_normalise(ours, chosen, detach_median=detach_median) - robust_normalise(theirs, chosen)
-    return masked_mean(masked_mean(residual.abs(), chosen), chosen.any(-1))
+    return _mean_of_means(residual, chosen)
+
+
+def _mean_of_means(residual: Tensor, chosen: Tensor) -> Tensor:
+    """Mean over proposals of the mean of |residual| (0 where not chosen); empty proposals do not count."""
+    number = torch.count_nonzero(chosen, -1)
+    return masked_mean(residual.abs().sum(-1) / number.clamp_min(1), number > 0)
 
 
 def crop_pixels(crops: Tensor, width: int, grid: int | None) -> tuple[Tensor, Tensor]:
@@ -143,7 +149,7 @@ def whole_image(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     check_maps(prediction, target, mask)
     mask = mask.flatten(1)
     residual = robust_normalise(prediction.flatten(1), mask) - robust_normalise(target.flatten(1), mask)
-    return masked_mean(residual.abs(), mask)
+    return residual.abs().sum(-1) / count(mask, residual.dtype)
 
 
 @full_precision
@@ -155,7 +161,7 @@ def random_ranges(
     ranges: Tensor | None = None,
     generator: torch.Generator | None = None,
     number: int = 10,
-    stride: int = 1,
+    stride: int = 2,
 ) -> Tensor:
     """Normalisation inside random depth ranges instead of crops (HDN as Metric3D uses it), in depth space.
 
@@ -169,7 +175,7 @@ def random_ranges(
         ranges: (B, K, 2) lower and upper share; drawn when None.
         generator: needed when ``ranges`` is None.
         number: ranges to draw.
-        stride: use every stride-th row and column.
+        stride: use every stride-th row and column; 1 for all of them.
 
     Returns:
         Tensor (B,), >= 0.
@@ -193,4 +199,4 @@ def random_ranges(
     chosen = mask & (target >= lower) & (target <= upper)
     ours, theirs = (v.expand_as(chosen) for v in (prediction, target))
     residual = robust_normalise(ours, chosen) - robust_normalise(theirs, chosen)
-    return masked_mean(masked_mean(residual.abs(), chosen), chosen.any(-1))
+    return _mean_of_means(residual, chosen)

@@ -148,4 +148,4 @@ def _reduce(high: Tensor, low: Tensor, mode: Mode, domain: Domain) -> Tensor:
         raise DataError(
             f"prediction: found size {tuple(high.shape[-2:])}, expected a multiple of {tuple(low.shape[-2:])}"
         )
-    return downsample(high, torch.ones_like(high, dtype=torch.bool), factor, mode=mode, domain=domain)[0]
+    return downsample(high, None, factor, mode=mode, domain=domain)[0]
