@@ -132,7 +132,7 @@ def batch_of(
 ) -> SourceBatch:
     """A sub-batch of walls of different slopes, images as float so that nothing is rounded."""
     lens = camera_of(*size)
-    views = [look(lens, 0.1 * i, slope=0.1 * i, far=3.0 + i) for i in range(number)]
+    views = [look(lens, 0.1 * i, slope=0.1 + 0.1 * i, far=3.0 + i) for i in range(number)]
     depth = torch.tensor(np.stack([v.depth for v in views]), dtype=torch.float32).unsqueeze(1)
     values: dict[str, Any] = {
         "source": source,

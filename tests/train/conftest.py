@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from onedepth.networks import DepthNet, NetworkConfig
+from train_cases import write_world
 
 logging.getLogger("torch.__trace").disabled = True  # else pytest records each step of the exporter
 
@@ -34,6 +35,12 @@ def write_checkpoint() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small scene folders for every kind of supervision."""
+    return write_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="session")
