@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from loss_cases import HEIGHT, WIDTH, generator, pinhole, planes_of, scene, smooth_scene
 
 from onedepth import losses
@@ -152,9 +153,7 @@ def test_normal_losses_need_no_scale_and_vanish_for_a_scaled_scene():
 
 
 def test_pairs_compare_angles():
-    ours, theirs = (
-        torch.nn.functional.normalize(torch.randn(1, 3, 2, 3, generator=generator(k)), dim=1) for k in (1, 2)
-    )
+    ours, theirs = (F.normalize(torch.randn(1, 3, 2, 3, generator=generator(k)), dim=1) for k in (1, 2))
     pairs = torch.tensor([[[0, 5], [2, 3], [1, 1]]])
     usable = torch.ones(1, 1, 2, 3, dtype=torch.bool)
     usable[..., 1, 0] = False  # pixel 3
