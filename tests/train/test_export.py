@@ -297,8 +297,6 @@ def test_requests_that_cannot_be_met(checkpoint, changes, error, text):
 def test_a_network_that_never_saw_metres_is_refused(write_checkpoint, tmp_path):
     recipe = {"sources": [{"name": "films", "kind": "affine"}, {"name": "drive", "kind": "video"}]}
     path = write_checkpoint(tmp_path / "relative.safetensors", recipe=recipe)
-    with pytest.raises(
-        ModelFileError, match="trained on affine, video labels only"
-    ):
+    with pytest.raises(ModelFileError, match="trained on affine, video labels only"):
         export_checkpoint(Request(checkpoint=path, output=tmp_path / "m.onnx"))
     assert not (tmp_path / "m.onnx").exists()
