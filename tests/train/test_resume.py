@@ -205,11 +205,7 @@ def test_too_many_bad_steps_in_a_row_end_a_run_and_fewer_do_not(world, tmp_path,
     problems = iter([problem, problem, None, problem, problem, problem])
 
     def step(*_: Any) -> StepReport:
-        return (
-            StepReport({}, 0.0, problem="loss 'silog' of source 'metric' is not finite")
-            if next(bad)
-            else StepReport({}, 0.0)
-        )
+        return StepReport({}, 0.0, problem=next(problems))
 
     monkeypatch.setattr(loop, "train_step", step)
     with (
@@ -227,18 +223,12 @@ def test_too_many_bad_steps_in_a_row_end_a_run_and_fewer_do_not(world, tmp_path,
 # --- real processes
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-COMMAND = [
-    sys.executable,
-    "-c",
-    "import torch; torch.set_num_threads(1); from onedepth.apps.cli import main; main()",
-]
+COMMAND = [sys.executable, "-c", "from onedepth.apps.cli import main; main()", "train"]
 
 
 def start(recipe: Path, world: Path, folder: Path) -> "subprocess.Popen[bytes]":
-    arguments = ["train", str(recipe), "--data", str(world), "-o", str(folder), "--device", "cpu"]
-    return subprocess.Popen(
-        [*COMMAND, *arguments], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    command = [*COMMAND, str(recipe), "--data", str(world), "-o", str(folder), "--device", "cpu"]
+    return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def finish(process: "subprocess.Popen[bytes]") -> None:
@@ -247,25 +237,21 @@ def finish(process: "subprocess.Popen[bytes]") -> None:
 
 
 def test_a_killed_process_goes_on_where_it_was(world, tmp_path):
-    """Killed twice with SIGKILL at random moments; a process of its own loads the data."""
+    """Killed with SIGKILL at a random moment after a checkpoint; a process of its own loads the data."""
     values = recipe_values(**MIXED, steps=24, checkpoint_every=2, workers=1)
-    values["validate_every"] = 10
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(values))
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     finish(start(recipe, world, whole))
-    seen = 0
-    for _ in range(2):
-        process = start(recipe, world, killed)
-        while (process.poll() is None and len(list(killed.glob("step_*"))) == 0) or _newest(killed) <= seen:
-            assert process.poll() is None, process.communicate()[0].decode()
-            time.sleep(0.01)
-        time.sleep(random.uniform(0, 0.3))
-        assert process.poll() is None, "finished before it was killed; give it more steps"
-        process.kill()
-        process.communicate()
-        seen = _newest(killed)
-        assert 0 < seen < 24
+    process = start(recipe, world, killed)
+    while not _newest(killed):
+        assert process.poll() is None, process.communicate()[0].decode()
+        time.sleep(0.01)
+    time.sleep(random.uniform(0, 0.5))
+    assert process.poll() is None, "it finished before it was killed; give it more steps"
+    process.kill()
+    process.communicate()
+    assert 0 < _newest(killed) < 24
     finish(start(recipe, world, killed))
     for name in ("step_0000024", "best"):
         assert same_tensors(killed / f"{name}.safetensors", whole / f"{name}.safetensors")
