@@ -71,7 +71,7 @@ def train(
     optimiser = build_optimiser(run.system, recipe.optimiser)
     average = MovingAverage(run.main, recipe.ema) if recipe.ema else None
     validation = Validation.of(recipe, data_root)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_folder(folder)
     start, best = resume(folder, recipe, run, optimiser, average)
     stop = min(recipe.steps, max_steps or recipe.steps)
     log = Log(folder, start) if fabric.is_global_zero else None
@@ -125,6 +125,15 @@ def train(
         log.close()
     fabric.barrier()
     return checkpoints(folder)[0]
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: cannot be the folder of a run ({error.strerror}); choose another with --output"
+        ) from error
 
 
 def start_fabric(device: str, recipe: Recipe) -> Fabric:

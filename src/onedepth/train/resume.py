@@ -43,7 +43,7 @@ def resume(
     for path, header in _whole(folder):
         if different := _differences(header.get("recipe"), recipe):
             raise ConfigError(
-                f"{folder}: holds a run of another recipe ({', '.join(different)} differ); "
+                f"{folder}: holds a run of another recipe (not the same: {', '.join(different)}); "
                 "choose another folder with --output"
             )
         try:
