@@ -174,7 +174,7 @@ def test_with_no_whole_checkpoint_left_a_run_starts_afresh(world, straight, tmp_
 )
 def test_another_recipe_in_the_folder_is_an_error_that_says_where(world, straight, tmp_path, changes, names):
     shutil.copytree(straight, tmp_path / "run")
-    with pytest.raises(ConfigError, match=rf"another recipe \({names} differ\).*--output"):
+    with pytest.raises(ConfigError, match=rf"another recipe \(not the same: {names}\).*--output"):
         run(recipe_of(**MIXED | changes), world, tmp_path / "run")
     assert rows_of(tmp_path / "run") == rows_of(straight)
 
