@@ -64,7 +64,12 @@ def export(
             "parameters": f"{done.info.parameters:,}",
             "training data": done.info.training_data,
             "licence": done.info.licence,
-            "agrees with torch": f"within {worst.metres:.1e} on {len(done.differences)} pictures "
+            "agrees with torch": f"within {worst.metres:.1e} on {_counted(done.photos, done.pictures)} "
             f"(worst: {worst.photo})",
         },
     )
+
+
+def _counted(photos: int, pictures: int) -> str:
+    """What a file was compared on; without photos that is worth saying."""
+    return f"{photos or 'no'} photos and {pictures} generated pictures"

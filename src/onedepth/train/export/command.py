@@ -64,7 +64,13 @@ class Exported:
 
     path: Path
     info: ModelInfo
+    photos: int
     differences: tuple[Difference, ...]
+
+    @property
+    def pictures(self) -> int:
+        """How many generated pictures it was compared on, beside the photos."""
+        return len(self.differences) - self.photos
 
     @property
     def worst(self) -> Difference:
@@ -90,7 +96,7 @@ def export_checkpoint(request: Request) -> Exported:
     with atomic_path(request.output) as temporary:
         temporary.write_bytes(model.SerializeToString(deterministic=True))
         differences = _verify(temporary, network, photos, request)
-    return Exported(request.output, info, differences)
+    return Exported(request.output, info, len(photos), differences)
 
 
 def describe(network: DepthNet, header: Mapping[str, Any], request: Request) -> ModelInfo:
