@@ -1,8 +1,10 @@
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from onedepth import undistort
 from onedepth.camera import Camera
 from onedepth.distortion import Distortion, Fisheye
 from onedepth.errors import CameraError
@@ -65,27 +67,38 @@ def test_depth_goes_back_onto_the_photo(lens: Distortion) -> None:
     assert (valid <= inside).all()
 
 
-@pytest.mark.parametrize("lens", LENSES)
-def test_the_whole_view_maps_back_onto_the_whole_photo(lens: Distortion) -> None:
-    camera = camera_with(lens)
-    view, pinhole, valid = undistort_image(painted(camera), camera, whole=True)
-    assert view.shape[:2] == valid.shape == (pinhole.height, pinhole.width)
-    assert (pinhole.fx, pinhole.fy) == (camera.fx, camera.fy)
-    assert np.abs(view.astype(int) - painted(pinhole))[valid].max() <= 3
-    depth, back = distort_map(plane(pinhole), pinhole, camera)
-    assert back.all()
-    np.testing.assert_allclose(depth, plane(camera), rtol=0.01)
-    small = undistort_image(painted(camera), camera)
-    left, top = round(pinhole.cx - camera.cx), round(pinhole.cy - camera.cy)
-    np.testing.assert_array_equal(view[top : top + 90, left : left + 120], small[0])
+def test_blocks_of_rows_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    camera = camera_with(WIDE)
+    pinhole = replace(camera, distortion=None)
+    values, known = plane(pinhole), np.ones((90, 120), bool)
+    known[30:50, 40:70] = False
+    whole = [
+        *undistort_image(painted(camera), camera)[::2],
+        *distort_map(values, pinhole, camera, valid=known),
+    ]
+    monkeypatch.setattr(undistort, "_POINTS_AT_ONCE", 7 * 120)
+    rows = [
+        *undistort_image(painted(camera), camera)[::2],
+        *distort_map(values, pinhole, camera, valid=known),
+    ]
+    for one, other in zip(whole, rows, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
-def test_the_whole_view_of_a_hemisphere_has_an_end() -> None:
-    camera = Camera.from_focal(100 / np.pi, 100, 100, distortion=Fisheye(0, 0, 0, 0))
-    assert camera.fov < 116
-    pinhole = undistort_image(painted(camera), camera, whole=True)[1]
-    assert 119 <= pinhole.fov <= 121
-    assert distort_map(plane(pinhole), pinhole, camera)[1].mean() > 0.3
+def test_large_photos_need_little_more_memory_than_their_results() -> None:
+    camera = Camera.from_focal(1600, 2000, 1500, distortion=WIDE)
+    pinhole = replace(camera, distortion=None)
+    photo, values = np.zeros((1500, 2000, 3), np.uint8), np.ones((1500, 2000), np.float32)
+    tracemalloc.start()
+    undistort_image(photo, camera)
+    view = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    distort_map(values, pinhole, camera)
+    back = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    pixels = 2000 * 1500
+    assert view < 4 * pixels + 30e6
+    assert back < 5 * pixels + 30e6
 
 
 def test_depth_goes_back_onto_a_photo_of_another_size() -> None:

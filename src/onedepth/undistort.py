@@ -1,6 +1,9 @@
-"""From a distorted photo to its pinhole view, and a depth map of that view back onto the photo."""
+"""From a distorted photo to its pinhole view, and a depth map of that view back onto the photo.
 
-import math
+Both go a few rows at a time: of large photos, whole maps of positions would take more memory than the network.
+"""
+
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,28 +14,23 @@ from onedepth.errors import CameraError
 
 Pixels = npt.NDArray[np.float32]
 
-_WHOLE_ANGLE = math.radians(60)
-_GRID = 129  # points along each side by which the reach of a photo is found
 _POINTS_AT_ONCE = 65536  # temporaries stay in the cache
 _NOWHERE = -1000.0  # a position outside every image
 _LARGEST_SIDE = 32766  # cv2.remap counts pixels in 16 bits
 
 
 def undistort_image(
-    pixels: npt.NDArray[np.uint8], camera: Camera, *, whole: bool = False
+    pixels: npt.NDArray[np.uint8], camera: Camera
 ) -> tuple[npt.NDArray[np.uint8], Camera, npt.NDArray[np.bool_]]:
-    """Resample a distorted photo to the pinhole view with the same focal length.
+    """Resample a distorted photo to the pinhole view of the same size and focal length.
 
     The view shows what a distortion-free lens of that focal length would have seen: what a barrel or fisheye
-    lens saw outside it (everything from 90 degrees off the axis on, whatever the field of view) is not in it.
-    Where the view reaches beyond the photo or the rays of the model, it is black and marked invalid. A view
-    of the photo's size loses the corners of barrel and fisheye photos; `whole` makes it as large as their
-    rays need, up to 60 degrees to each side, so that depth can be mapped back onto (nearly) all of the photo.
+    lens saw outside it (corners, and everything from 90 degrees off the axis on) is not in it. Where the view
+    reaches beyond the photo or the rays of the model, it is black and marked invalid.
 
     Args:
         pixels: (H, W) or (H, W, C) uint8, distorted.
         camera: The photo's camera.
-        whole: Enlarge the view to hold the whole photo; otherwise size and principal point are the photo's.
 
     Returns:
         The view (uint8), its pinhole camera and the (H, W) mask of its pixels that the photo covers. A
@@ -43,15 +41,17 @@ def undistort_image(
     """
     _check_size(pixels, camera, "photo")
     pinhole = replace(camera, distortion=None)
+    valid = np.ones(pixels.shape[:2], dtype=np.bool_)
     if camera.distortion is None:
-        return pixels, pinhole, np.ones(pixels.shape[:2], dtype=np.bool_)
+        return pixels, pinhole, valid
     import cv2
 
-    pinhole = pinhole.pad(*_margins(camera)) if whole else pinhole
-    x, y = _positions(pinhole, camera)
-    valid = _inside(x, y, camera)
-    view = np.asarray(cv2.remap(pixels, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
-    view[~valid] = 0
+    view = np.empty_like(pixels)
+    for rows, x, y in _positions(pinhole, camera):
+        block = cv2.remap(pixels, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        inside = _inside(x, y, camera)
+        block[~inside] = 0
+        view[rows], valid[rows] = block.reshape(view[rows].shape), inside
     return view, pinhole, valid
 
 
@@ -82,37 +82,41 @@ def distort_map(
     import cv2
 
     _check_size(values, pinhole, "depth map")
-    x, y = _positions(camera, pinhole)
-    known = np.isfinite(values) if valid is None else np.isfinite(values) & valid
-    clean = np.where(known, values, 0).astype(np.float32)
-    out = cv2.remap(clean, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    share = cv2.remap(known.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    mask = _inside(x, y, pinhole) & (share > 1 - 1e-4)
-    return np.where(mask, out, np.float32(0)), mask
+    out = np.zeros((camera.height, camera.width), np.float32)
+    mask = np.zeros(out.shape, np.bool_)
+    for rows, x, y in _positions(camera, pinhole):
+        inside = _inside(x, y, pinhole)
+        if not inside.any():
+            continue
+        near = _rows_around(y[inside], pinhole.height)
+        known = np.isfinite(values[near])
+        if valid is not None:
+            known &= valid[near]
+        y -= near.start
+        clean = np.where(known, values[near], np.float32(0))
+        block = cv2.remap(clean, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        share = cv2.remap(known.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        mask[rows] = inside & (share > 1 - 1e-4)
+        np.copyto(out[rows], block, where=mask[rows])
+    return out, mask
 
 
-def _margins(camera: Camera) -> tuple[int, int, int, int]:
-    """Pixels to add left, top, right and bottom until the pinhole view holds the rays of all pixels."""
-    limit = math.tan(_WHOLE_ANGLE)
-    grid = np.meshgrid(np.linspace(0, camera.width, _GRID), np.linspace(0, camera.height, _GRID))
-    rays = np.clip(np.nan_to_num(camera.unproject(np.stack(grid, axis=-1), 1.0)), -limit, limit)
-    u, v = rays[..., 0] * camera.fx + camera.cx, rays[..., 1] * camera.fy + camera.cy
-    needed = (-u.min(), -v.min(), u.max() - camera.width, v.max() - camera.height)
-    left, top, right, bottom = (max(0, math.ceil(float(pixels))) for pixels in needed)
-    return left, top, right, bottom
-
-
-def _positions(to: Camera, source: Camera) -> tuple[Pixels, Pixels]:
-    """Where each pixel of `to` is in `source`: (H, W) x and y, centres at integers as cv2 wants them."""
-    x, y = np.empty((2, to.height, to.width), dtype=np.float32)
+def _positions(to: Camera, source: Camera) -> Iterator[tuple[slice, Pixels, Pixels]]:
+    """Where the pixels of `to` are in `source`: some rows, and their x and y with centres at integers (cv2)."""
     u = np.arange(to.width) + 0.5
-    rows = max(1, _POINTS_AT_ONCE // to.width)
-    for top in range(0, to.height, rows):
-        v = np.arange(top, min(top + rows, to.height)) + 0.5
+    step = max(1, _POINTS_AT_ONCE // to.width)
+    for top in range(0, to.height, step):
+        rows = slice(top, min(top + step, to.height))
+        v = np.arange(rows.start, rows.stop) + 0.5
         points = to.unproject(np.stack(np.meshgrid(u, v), axis=-1), 1.0)
-        at = np.nan_to_num(source.project(points) - 0.5, nan=_NOWHERE)
-        x[top : top + rows], y[top : top + rows] = at[..., 0], at[..., 1]
-    return x, y
+        at = np.nan_to_num(source.project(points) - 0.5, nan=_NOWHERE).astype(np.float32)
+        yield rows, np.ascontiguousarray(at[..., 0]), np.ascontiguousarray(at[..., 1])
+
+
+def _rows_around(y: Pixels, height: int) -> slice:
+    """The rows that linear interpolation at these positions reads."""
+    first, last = int(np.floor(y.min())), int(np.floor(y.max())) + 1
+    return slice(max(0, first), min(height, last + 1))
 
 
 def _inside(x: Pixels, y: Pixels, camera: Camera) -> npt.NDArray[np.bool_]:

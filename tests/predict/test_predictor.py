@@ -12,7 +12,6 @@ from onedepth import Camera
 from onedepth.distortion import Fisheye, RadialTangential
 from onedepth.errors import CameraError
 from onedepth.predict import Predictor
-from onedepth.undistort import undistort_image
 from tiny_model import METADATA, metres, write_tiny_model
 
 WIDTH, HEIGHT = 120, 80
@@ -149,21 +148,22 @@ def test_depth_maps_back_to_the_distorted_photo(
     predictor: Predictor, lens: RadialTangential | Fisheye
 ) -> None:
     camera = Camera(width=WIDTH, height=HEIGHT, fx=90, fy=90, cx=60, cy=40, distortion=lens)
+    view = predictor.predict_view(_slope(), camera)
     back = predictor.predict_view(_slope(), camera, map_back=True)
     assert back.depth.camera == camera
     assert (back.pixels == _slope()).all()
-    assert back.depth.valid.mean() > 0.9  # the view was made large enough for (nearly) all of the photo
+    assert back.depth.valid.mean() > 0.5
     # The same point of the world: the depth at a photo pixel is that of the pinhole view along the same ray.
-    pixels, pinhole, inside = undistort_image(_slope(), camera, whole=True)
-    view = predictor.predict(pixels, pinhole).depth
+    pinhole = view.depth.camera
+    assert pinhole is not None
     rows, columns = np.nonzero(back.depth.valid)
     rays = camera.unproject(np.stack([columns + 0.5, rows + 0.5], axis=-1), 1.0)
     at = np.floor(pinhole.project(rays)).astype(int)
-    u, v = at[:, 0].clip(0, pinhole.width - 1), at[:, 1].clip(0, pinhole.height - 1)
-    known = inside[v, u]
-    found, expected = back.depth.depth[rows, columns][known], view[v, u][known]
+    u, v = at[:, 0].clip(0, WIDTH - 1), at[:, 1].clip(0, HEIGHT - 1)
+    known = view.depth.valid[v, u]
+    found, expected = back.depth.depth[rows, columns][known], view.depth.depth[v, u][known]
     assert np.median(np.abs(found / expected - 1)) < 0.005
-    assert np.quantile(np.abs(found / expected - 1), 0.98) < 0.05
+    assert np.abs(found / expected - 1).max() < 0.05
 
 
 def test_map_back_changes_nothing_for_a_pinhole(predictor: Predictor) -> None:

@@ -105,7 +105,7 @@ class Predictor:
 
         from onedepth.undistort import distort_map, undistort_image
 
-        pixels, pinhole, valid = undistort_image(photo.pixels, camera, whole=map_back)
+        pixels, pinhole, valid = undistort_image(photo.pixels, camera)
         depth = self._depth(pixels, pinhole, valid)
         if not map_back:
             return Prediction(depth, pixels, photo)
