@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from onedepth.camera import Camera
-from onedepth.depthmap import KINDS, DepthMap, DepthMapError
+from onedepth.depthmap import KINDS, DepthMap
 from onedepth.distortion import Fisheye, RadialTangential
-from onedepth.errors import OneDepthError
+from onedepth.errors import CameraError, DepthMapError, OneDepthError
 
 ANY = hnp.arrays(np.float32, (3, 4), elements=st.floats(width=32))
 POSITIVE = hnp.arrays(np.float32, (3, 4), elements=st.floats(2.0**-20, 2.0**20, width=32))
@@ -59,6 +59,39 @@ def test_impossible_maps_are_refused_in_one_line(values, kind, valid, word):
 def test_the_camera_must_have_the_size_of_the_raster():
     with pytest.raises(DepthMapError, match="3x2"):
         DepthMap(np.ones((2, 3), np.float32), "metric", Camera.assumed(2, 3))
+
+
+ONES = np.ones((2, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: DepthMap(ONES, "metric", "cam"), "camera: found 'cam', expected an onedepth.Camera or None"),
+        (lambda: DepthMap(ONES, "metric", source=5), "source: found 5, expected text"),
+        (lambda: DepthMap(ONES, ["metric"]), "kind: found"),
+        (lambda: DepthMap(ONES, np.zeros(2)), "kind: found"),
+        (lambda: DepthMap([[1.0, 2.0], [1.0]], "metric"), "values must be an array"),
+        (lambda: DepthMap(ONES, "metric", valid=[[True], []]), "valid must be an array"),
+        (lambda: DepthMap.from_disparity(ONES, kind="affine_disparity"), "has no inverse"),
+        (lambda: DepthMap(ONES, "scaled").to_metric(scale="a"), "scale must be a number, found 'a'"),
+        (lambda: DepthMap(ONES, "scaled").to_metric(scale=None), "scale must be a number"),
+        (lambda: DepthMap(ONES, "scaled").to_metric(scale=ONES), "scale must be a number"),
+        (lambda: DepthMap(ONES, "affine_disparity").to_metric(scale=1, shift="b"), "shift must be a number"),
+        (lambda: DepthMap(ONES, "metric", Camera.assumed(3, 2)).points(image=5), "image: found int"),
+        (lambda: DepthMap(ONES, "metric", Camera.assumed(3, 2)).points(image=[[1], 2]), "image must be"),
+    ],
+)
+def test_arguments_of_the_wrong_type_are_refused_in_one_line(wrong, message):
+    with pytest.raises(DepthMapError, match=message) as caught:
+        wrong()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stride", [0, 1.5, "2", None])
+def test_a_stride_is_a_whole_number(stride):
+    with pytest.raises(CameraError, match="stride must be"):
+        DepthMap(ONES, "metric", Camera.assumed(3, 2)).points(stride=stride)
 
 
 def test_other_float_types_become_float32():

@@ -7,13 +7,13 @@ coefficients act on z = 1 ray coordinates, so only mirroring and transposing tou
 """
 
 import math
-import operator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from onedepth.checks import finite, positive, reals, shown, vectors, whole
 from onedepth.distortion import Distortion
 from onedepth.errors import CameraError
 
@@ -70,17 +70,18 @@ class Camera:
 
     def __post_init__(self) -> None:
         for name in ("width", "height"):
-            object.__setattr__(self, name, _whole(getattr(self, name), f"camera {name}"))
+            object.__setattr__(self, name, whole(getattr(self, name), f"camera {name}"))
         for name in ("fx", "fy", "cx", "cy", "focal_uncertainty"):
-            object.__setattr__(self, name, _finite(getattr(self, name), f"camera {name}"))
+            object.__setattr__(self, name, finite(getattr(self, name), f"camera {name}"))
         if self.fx <= 0 or self.fy <= 0 or not 0 < self.fx * self.fy < math.inf:
             raise CameraError(f"focal length must be > 0 pixels, found fx={self.fx:g}, fy={self.fy:g}")
         if self.distortion is not None and not isinstance(self.distortion, Distortion):
             raise CameraError(
-                f"distortion must be RadialTangential, Fisheye or None, found {self.distortion!r}"
+                f"distortion must be RadialTangential, Fisheye or None, found {shown(self.distortion)}"
             )
-        if self.focal_source not in get_args(FocalSource):
-            raise CameraError(f"focal_source must be given, exif or assumed, found {self.focal_source!r}")
+        if not isinstance(self.focal_source, str) or self.focal_source not in get_args(FocalSource):
+            found = shown(self.focal_source)
+            raise CameraError(f"focal_source must be given, exif or assumed, found {found}")
         if self.focal_uncertainty < 0:
             raise CameraError(f"focal_uncertainty must be >= 0, found {self.focal_uncertainty:g}")
 
@@ -101,7 +102,7 @@ class Camera:
         Raises:
             CameraError: When the matrix is not an intrinsic matrix without skew.
         """
-        k = np.asarray(matrix, dtype=np.float64)
+        k = reals(matrix, "camera matrix")
         if k.shape != (3, 3):
             raise CameraError(f"camera matrix must be 3x3, found shape {k.shape}")
         if k[2, 2] != 0 and np.isfinite(k).all():
@@ -109,7 +110,7 @@ class Camera:
         skew_free = np.abs(k[[0, 1, 2, 2], [1, 0, 0, 1]]).max() <= 1e-6 * abs(k[0, 0])
         if not (np.isfinite(k).all() and k[2, 2] == 1 and skew_free):
             raise CameraError(f"camera matrix must be [[fx,0,cx],[0,fy,cy],[0,0,1]], found {k.tolist()}")
-        shift = 0.5 - first_centre
+        shift = 0.5 - finite(first_centre, "first_centre")
         cx, cy = float(k[0, 2]) + shift, float(k[1, 2]) + shift
         return cls(width=width, height=height, fx=float(k[0, 0]), fy=float(k[1, 1]), cx=cx, cy=cy, **rest)
 
@@ -120,7 +121,7 @@ class Camera:
         Raises:
             CameraError: When the focal length is not a finite number > 0.
         """
-        width, height = _whole(width, "camera width"), _whole(height, "camera height")
+        width, height = whole(width, "camera width"), whole(height, "camera height")
         return cls(width=width, height=height, fx=focal, fy=focal, cx=width / 2, cy=height / 2, **rest)
 
     @classmethod
@@ -132,10 +133,11 @@ class Camera:
         Raises:
             CameraError: When the angle is not between 0 and 180 degrees or the axis is unknown.
         """
+        width, height = whole(width, "camera width"), whole(height, "camera height")
         extents = {"horizontal": width, "vertical": height, "diagonal": math.hypot(width, height)}
-        if axis not in extents:
-            raise CameraError(f"axis must be one of {', '.join(extents)}, found {axis!r}")
-        angle = _finite(degrees, "field of view")
+        if not isinstance(axis, str) or axis not in extents:
+            raise CameraError(f"axis must be one of {', '.join(extents)}, found {shown(axis)}")
+        angle = finite(degrees, "field of view")
         if not 0 < angle < 180:
             raise CameraError(f"field of view must be between 0 and 180 degrees, found {angle:g}")
         return cls.from_focal(extents[axis] / 2 / math.tan(math.radians(angle) / 2), width, height, **rest)
@@ -149,7 +151,8 @@ class Camera:
         Raises:
             CameraError: When the focal length is not a finite number > 0.
         """
-        focal = _finite(focal_35mm, "35 mm equivalent focal length")
+        width, height = whole(width, "camera width"), whole(height, "camera height")
+        focal = finite(focal_35mm, "35 mm equivalent focal length")
         return cls.from_focal(focal * math.hypot(width, height) / FILM_DIAGONAL_MM, width, height, **rest)
 
     @classmethod
@@ -192,11 +195,11 @@ class Camera:
         Raises:
             CameraError: When the canonical focal length is not a finite number > 0.
         """
-        return self.focal / _positive(canonical_focal, "canonical focal length")
+        return self.focal / positive(canonical_focal, "canonical focal length")
 
     def resize(self, width: int, height: int) -> Self:
         """Camera of the image resampled to width x height pixels; the aspect ratio may change."""
-        width, height = _whole(width, "resized width"), _whole(height, "resized height")
+        width, height = whole(width, "resized width"), whole(height, "resized height")
         return self._moved(width / self.width, height / self.height, 0.0, 0.0, width, height)
 
     def crop(self, left: float, top: float, width: int, height: int) -> Self:
@@ -205,8 +208,8 @@ class Camera:
         Raises:
             CameraError: When the window is empty or reaches outside the image (see `pad`).
         """
-        width, height = _whole(width, "crop width"), _whole(height, "crop height")
-        left, top = _finite(left, "crop left"), _finite(top, "crop top")
+        width, height = whole(width, "crop width"), whole(height, "crop height")
+        left, top = finite(left, "crop left"), finite(top, "crop top")
         inside_x = left >= -_SLACK and left + width <= self.width + _SLACK
         inside_y = top >= -_SLACK and top + height <= self.height + _SLACK
         if not (inside_x and inside_y):
@@ -222,7 +225,7 @@ class Camera:
         Raises:
             CameraError: When an amount is negative (see `crop`) or not whole.
         """
-        left, top, right, bottom = (_whole(n, "padding", least=0) for n in (left, top, right, bottom))
+        left, top, right, bottom = (whole(n, "padding", least=0) for n in (left, top, right, bottom))
         return self._moved(1.0, 1.0, left, top, self.width + left + right, self.height + top + bottom)
 
     def zoom(self, x: float, y: float | None = None) -> Self:
@@ -234,8 +237,8 @@ class Camera:
         Raises:
             CameraError: When a factor is not a finite number > 0.
         """
-        x = _positive(x, "zoom factor")
-        y = x if y is None else _positive(y, "zoom factor")
+        x = positive(x, "zoom factor")
+        y = x if y is None else positive(y, "zoom factor")
         dx, dy = (1 - x) * self.width / 2, (1 - y) * self.height / 2
         return self._moved(x, y, dx, dy, self.width, self.height)
 
@@ -252,8 +255,8 @@ class Camera:
         Raises:
             CameraError: When the tag is not 1 to 8.
         """
-        if tag not in ORIENTATIONS:
-            raise CameraError(f"EXIF orientation must be 1 to 8, found {tag!r}")
+        if not isinstance(tag, int | np.integer) or tag not in ORIENTATIONS:
+            raise CameraError(f"EXIF orientation must be 1 to 8, found {shown(tag)}")
         transpose, mirror_x, mirror_y = ORIENTATIONS[tag]
         camera = self._transposed() if transpose else self
         camera = camera.flip() if mirror_x else camera
@@ -269,7 +272,7 @@ class Camera:
             (ceil(height / stride), ceil(width / stride), 3) float32. All three numbers are NaN where no ray
             in front of the camera (less than 90 degrees off its axis) belongs to the pixel.
         """
-        step = _whole(stride, "stride")
+        step = whole(stride, "stride")
         u = np.arange(0, self.width, step) + 0.5
         v = np.arange(0, self.height, step) + 0.5
         rays = np.empty((len(v), len(u), 3), dtype=np.float32)
@@ -284,8 +287,12 @@ class Camera:
         return rays
 
     def project(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Pixels (..., 2) of points (..., 3) in metres; NaN behind the camera or outside the lens model."""
-        xyz = np.asarray(points, dtype=np.float64)
+        """Pixels (..., 2) of points (..., 3) in metres; NaN behind the camera or outside the lens model.
+
+        Raises:
+            CameraError: When the points are not numbers of shape (..., 3).
+        """
+        xyz = vectors(points, "points", 3)
         depth = np.where(xyz[..., 2:] > 0, xyz[..., 2:], np.nan)
         xy = xyz[..., :2] / depth
         if self.distortion is not None:
@@ -293,12 +300,23 @@ class Camera:
         return xy * (self.fx, self.fy) + (self.cx, self.cy)
 
     def unproject(self, pixels: npt.ArrayLike, depth: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Points (..., 3) at z-depth `depth` (...) metres on the rays of `pixels` (..., 2); NaN if no ray."""
-        xy = (np.asarray(pixels, dtype=np.float64) - (self.cx, self.cy)) / (self.fx, self.fy)
+        """Points (..., 3) at z-depth `depth` (...) metres on the rays of `pixels` (..., 2); NaN if no ray.
+
+        Raises:
+            CameraError: When the pixels are not numbers of shape (..., 2), or the depth's shape is another.
+        """
+        uv, z = vectors(pixels, "pixels", 2), reals(depth, "depth")
+        try:
+            np.broadcast_shapes(uv.shape[:-1], z.shape)
+        except ValueError as error:
+            raise CameraError(
+                f"depth must have shape {uv.shape[:-1]} of the pixels, found {z.shape}"
+            ) from error
+        xy = (uv - (self.cx, self.cy)) / (self.fx, self.fy)
         if self.distortion is not None:
             xy = self.distortion.undistort(xy)
         one = np.where(np.isnan(xy).any(axis=-1, keepdims=True), np.nan, 1.0)
-        return np.concatenate([xy * one, one], axis=-1) * np.asarray(depth, dtype=np.float64)[..., None]
+        return np.concatenate([xy * one, one], axis=-1) * z[..., None]
 
     def _moved(self, sx: float, sy: float, dx: float, dy: float, width: int, height: int) -> Self:
         """Camera of an image whose pixel (u, v) has moved to (sx * u + dx, sy * v + dy)."""
@@ -310,34 +328,3 @@ class Camera:
         lens = None if self.distortion is None else self.distortion.transpose()
         camera = replace(self, width=self.height, height=self.width, distortion=lens)
         return replace(camera, fx=self.fy, fy=self.fx, cx=self.cy, cy=self.cx)
-
-
-def _whole(value: Any, what: str, least: int = 1) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool):
-        raise CameraError(f"{what} must be a whole number of pixels, found {value!r}")
-    if number < least:
-        raise CameraError(f"{what} must be at least {least}, found {number}")
-    return number
-
-
-def _finite(value: Any, what: str) -> float:
-    try:
-        number = None if isinstance(value, bool | str | bytes) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = None
-    if number is None:
-        raise CameraError(f"{what} must be a number, found {value!r}")
-    if not math.isfinite(number):
-        raise CameraError(f"{what} must be finite, found {number}")
-    return number
-
-
-def _positive(value: Any, what: str) -> float:
-    number = _finite(value, what)
-    if number <= 0:
-        raise CameraError(f"{what} must be > 0, found {number:g}")
-    return number

@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from onedepth.camera import Camera
+from onedepth.checks import finite, positive, shown
+from onedepth.errors import DepthMapError
 from onedepth.rasters import (
-    DepthMapError,
     Floats,
     Mask,
+    as_image,
     as_mask,
     as_raster,
     inverse,
@@ -24,7 +26,7 @@ from onedepth.rasters import (
     zero_outside,
 )
 
-__all__ = ["KINDS", "UNITS", "DepthMap", "DepthMapError", "Kind"]
+__all__ = ["KINDS", "UNITS", "DepthMap", "Kind"]
 
 Kind = Literal["metric", "scaled", "affine_disparity"]
 """What the values are known up to: nothing (metres), a scale, or a scale and a shift in disparity."""
@@ -68,15 +70,14 @@ class DepthMap:
     source: str | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise DepthMapError(f"kind: found {self.kind!r}, expected one of {', '.join(KINDS)}")
+        _check_labels(self.kind, self.camera, self.source)
         values = as_raster(self.values)
-        positive = self.kind != "affine_disparity"
-        valid = possible = usable(values, positive=positive)
+        is_depth = self.kind != "affine_disparity"
+        valid = possible = usable(values, positive=is_depth)
         given: npt.ArrayLike | None = self.valid
         if given is not None:
             valid = as_mask(given, values.shape)
-            refuse_unusable(values, valid & ~possible, positive=positive)
+            refuse_unusable(values, valid & ~possible, positive=is_depth)
         if self.camera is not None and self.camera.size != values.shape[::-1]:
             raise DepthMapError(
                 f"camera: is for {self.camera.width}x{self.camera.height} pixels but the values have "
@@ -109,6 +110,11 @@ class DepthMap:
         Raises:
             DepthMapError: as the constructor.
         """
+        if kind not in ("metric", "scaled"):
+            raise DepthMapError(
+                f"kind: found {shown(kind)}, expected metric or scaled; affine disparity has no inverse, build "
+                "DepthMap(values, 'affine_disparity') instead"
+            )
         values = as_raster(disparity)
         mask = usable(values)
         if valid is not None:
@@ -166,10 +172,11 @@ class DepthMap:
         """
         if self.kind == "metric":
             raise DepthMapError("to_metric: this map is in metres already")
-        if not (np.isfinite(scale) and scale > 0):
-            raise DepthMapError(f"scale: found {scale}, expected a finite number above 0")
-        if (shift is None) != (self.kind == "scaled") or (shift is not None and not np.isfinite(shift)):
-            raise DepthMapError(f"shift: found {shift}; a {self.kind} map needs {_TO_METRIC[self.kind]}")
+        scale = positive(scale, "scale", DepthMapError)
+        if (shift is None) != (self.kind == "scaled"):
+            found = shown(shift)
+            raise DepthMapError(f"shift: found {found}; a {self.kind} map needs {_TO_METRIC[self.kind]}")
+        shift = None if shift is None else finite(shift, "shift", DepthMapError)
         with np.errstate(over="ignore", under="ignore"):
             values = self.values * np.float32(scale)
             if shift is None:
@@ -217,11 +224,7 @@ class DepthMap:
         points *= self.values[::stride, ::stride][mask][:, None]
         if image is None:
             return points
-        if image.shape != (*self.shape, 3) or image.dtype != np.uint8:
-            raise DepthMapError(
-                f"image: found {image.dtype} {image.shape}, expected uint8 {(*self.shape, 3)}"
-            )
-        return points, image[::stride, ::stride][mask]
+        return points, as_image(image, self.shape)[::stride, ::stride][mask]
 
     def rays(self, stride: int = 1) -> Floats:
         """Rays with z = 1 of every stride-th pixel, float32 (ceil(H / stride), ceil(W / stride), 3).
@@ -288,3 +291,13 @@ _TO_METRIC: Mapping[Kind, str] = {
     "scaled": "scale=",
     "affine_disparity": "scale=, shift=",
 }
+
+
+def _check_labels(kind: object, camera: object, source: object) -> None:
+    """Refuse what is said about the values, before they are looked at."""
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise DepthMapError(f"kind: found {shown(kind)}, expected one of {', '.join(KINDS)}")
+    if not isinstance(camera, Camera | None):
+        raise DepthMapError(f"camera: found {shown(camera)}, expected an onedepth.Camera or None")
+    if not isinstance(source, str | None):
+        raise DepthMapError(f"source: found {shown(source)}, expected text or None")

@@ -17,6 +17,10 @@ class ImageError(OneDepthError, ValueError):
     """A photo that cannot be read, or one that is too large to be read safely."""
 
 
+class DepthMapError(OneDepthError, ValueError):
+    """Values that cannot be a depth map of the stated kind, or a question its kind cannot answer."""
+
+
 class DepthFileError(OneDepthError, ValueError):
     """A depth file that cannot be read, or a depth map that its format cannot hold."""
 

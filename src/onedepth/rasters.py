@@ -7,20 +7,17 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from onedepth.errors import OneDepthError
+from onedepth import checks
+from onedepth.errors import DepthMapError
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 T = TypeVar("T", bound=np.generic)
 
 
-class DepthMapError(OneDepthError, ValueError):
-    """Values that cannot be a depth map of the stated kind, or a question its kind cannot answer."""
-
-
 def as_raster(values: npt.ArrayLike) -> Floats:
     """`values` as a 2-D float32 array; copied only when it has to be converted."""
-    array = np.asarray(values)
+    array = checks.array(values, "values", DepthMapError)
     if array.ndim != 2 or array.size == 0:
         raise DepthMapError(f"values: found shape {array.shape}, expected (H, W) with at least one pixel")
     if array.dtype.kind != "f":
@@ -34,9 +31,17 @@ def as_raster(values: npt.ArrayLike) -> Floats:
 
 def as_mask(valid: npt.ArrayLike, shape: tuple[int, ...]) -> Mask:
     """`valid` as it is, if it is bool and has `shape`."""
-    array = np.asarray(valid)
+    array = checks.array(valid, "valid", DepthMapError)
     if array.dtype != np.bool_ or array.shape != shape:
         raise DepthMapError(f"valid: found {array.dtype} {array.shape}, expected bool {shape}")
+    return array
+
+
+def as_image(image: npt.ArrayLike, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """`image` as an array, if it is uint8 (H, W, 3) with (H, W) = `shape`."""
+    array = checks.array(image, "image", DepthMapError)
+    if array.dtype != np.uint8 or array.shape != (*shape, 3):
+        raise DepthMapError(f"image: found {array.dtype} {array.shape}, expected uint8 {(*shape, 3)}")
     return array
 
 

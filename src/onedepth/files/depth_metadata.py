@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from onedepth.camera import Camera
-from onedepth.depthmap import KINDS, UNITS, DepthMap, DepthMapError, Kind
-from onedepth.errors import CameraError, DepthFileError
+from onedepth.checks import shown
+from onedepth.depthmap import KINDS, UNITS, DepthMap, Kind
+from onedepth.errors import CameraError, DepthFileError, DepthMapError
 from onedepth.rasters import Floats
 
 FORMAT_VERSION = 1
@@ -92,11 +93,13 @@ def steps_per_metre(scale: float | str) -> float:
         return SCALES[scale]
     try:
         number = float(scale)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not (math.isfinite(number) and number > 0):
         names = ", ".join(SCALES)
-        raise DepthFileError(f"scale: found {scale!r}, expected steps per metre (above 0) or one of {names}")
+        raise DepthFileError(
+            f"scale: found {shown(scale)}, expected steps per metre (above 0) or one of {names}"
+        )
     return number
 
 
