@@ -118,6 +118,22 @@ def test_layouts_of_restored_moments_are_those_of_their_weights(world, straight,
     assert all(layouts)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_random_numbers_of_the_networks_go_on_where_they_were(world, tmp_path, monkeypatch, workers):
+    drawn: dict[str, list[float]] = {"whole": [], "parts": []}
+
+    def step(fabric: Any, system: Any, *rest: Any) -> StepReport:
+        drawn[current].append(float(torch.rand(())))  # as dropout does
+        return StepReport({}, 0.0)
+
+    monkeypatch.setattr(loop, "train_step", step)
+    for current, stops in (("whole", [None]), ("parts", [1, 3, None])):
+        for stop in stops:
+            run(recipe_of(workers=workers), world, tmp_path / current, stop)
+    assert len(set(drawn["whole"])) == 6
+    assert drawn["parts"] == drawn["whole"]
+
+
 def test_a_finished_run_stays_as_it_is(world, straight, tmp_path):
     shutil.copytree(straight, tmp_path / "run")
     before = {p: p.read_bytes() for p in (tmp_path / "run").glob("*.safetensors")}

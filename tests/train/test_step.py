@@ -108,6 +108,17 @@ def test_mean_is_the_mean_over_all_images_of_the_step(fabric):
     assert weights == pytest.approx({b.source: len(b.ids) / number for b in batches})
 
 
+def test_a_part_of_a_step_is_divided_by_the_size_of_the_whole(fabric):
+    """So that the parts of several processes can be added up."""
+    norms = []
+    for whole in (2, 6):
+        system, recipe = system_of(), recipe_of("metric", losses=FIXED)
+        optimiser = build_optimiser(system, recipe.optimiser)
+        report = train_step(fabric, system, optimiser, [batch_of()], {"metric": whole}, recipe, 0)
+        norms.append(report.gradient_norm)
+    assert norms[0] == pytest.approx(3 * norms[1], rel=1e-4)
+
+
 def test_two_sources_of_one_kind_are_one_large_source(fabric):
     recipe = recipe_of(
         losses=FIXED, sources=[SOURCES["metric"] | {"name": n} for n in ("all", "first", "second")], batch=3
