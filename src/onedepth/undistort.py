@@ -1,6 +1,6 @@
 """From a distorted photo to its pinhole view, and a depth map of that view back onto the photo.
 
-Both go a few rows at a time: of large photos, whole maps of positions would take more memory than the network.
+Both go a few rows at a time: of a large photo, whole maps of positions would take more than the network does.
 """
 
 from collections.abc import Iterator
@@ -102,7 +102,7 @@ def distort_map(
 
 
 def _positions(to: Camera, source: Camera) -> Iterator[tuple[slice, Pixels, Pixels]]:
-    """Where the pixels of `to` are in `source`: some rows, and their x and y with centres at integers (cv2)."""
+    """Where the pixels of `to` are in `source`: rows, and their x and y with centres at integers (cv2)."""
     u = np.arange(to.width) + 0.5
     step = max(1, _POINTS_AT_ONCE // to.width)
     for top in range(0, to.height, step):

@@ -240,6 +240,36 @@ def test_bad_camera_files(
     _refused(out, photo, "--camera", path, reason="camera.json")
 
 
+def test_a_bad_camera_file_is_one_error_for_all_photos(tmp_path: Path, out: Path) -> None:
+    photos = [_photo(tmp_path / f"{index}.png") for index in range(3)]
+    path = tmp_path / "camera.json"
+    path.write_text("{")
+    _refused(out, *photos, "--camera", path, reason="not valid JSON")
+    colmap = tmp_path / "cameras.txt"
+    colmap.write_text("".join(f"{index} PINHOLE {WIDTH} {HEIGHT} 50 50 30 20\n" for index in (1, 2)))
+    _refused(out, *photos, "--camera", colmap, reason="--camera-name ID")
+    assert Run(*photos, "-o", out, "--camera", colmap, "--camera-name", 2).code == 0
+
+
+def test_a_camera_file_of_another_size_fails_only_the_photos_it_does_not_fit(
+    tmp_path: Path, photo: Path, out: Path
+) -> None:
+    other = _photo(tmp_path / "other.png", size=(30, 20))
+    write_camera(Camera.from_focal(50, WIDTH, HEIGHT), tmp_path / "camera.json")
+    run = Run(photo, other, "-o", out, "--camera", tmp_path / "camera.json")
+    assert run.code == 1
+    assert all(word in run.errors[0] for word in ("60x40", "30x20", "--fov", "Camera.resize(30, 20)"))
+
+
+def test_kitti_cameras_take_the_size_of_each_photo(tmp_path: Path, photo: Path, out: Path) -> None:
+    calib = tmp_path / "calib.txt"
+    calib.write_text("P2: 50 0 29.5 0 0 50 19.5 0 0 0 1 0\n")
+    assert Run(photo, "-o", out, "--format", "npz", "--camera", calib).code == 0
+    assert DepthMap.load(out / "photo.npz").camera == Camera.from_focal(50, WIDTH, HEIGHT)
+    calib.write_text("P2: 50 0 29.5 0 0 50 19.5 0 0 0 1\n")
+    _refused(tmp_path / "none", photo, "--camera", calib, reason="12 finite numbers")
+
+
 def test_missing_camera_file(photo: Path, out: Path, tmp_path: Path) -> None:
     _refused(out, photo, "--camera", tmp_path / "none.json", reason="none.json: no such file")
 

@@ -292,7 +292,7 @@ def test_one_of_several_colmap_cameras(tmp_path: Path) -> None:
     path = written(tmp_path, "cameras.txt", text)
     assert read_camera(path, name="1").fy == 510
     assert read_camera(path, name="12").size == (64, 48)
-    assert "holds 2 cameras; say which by its id as name= (1, 12)" in refusal(path)
+    assert "holds 2 cameras (1, 12); say which by its id: --camera-name ID" in refusal(path)
     assert "has no camera '2'; its ids are 1, 12" in refusal(path, name="2")
 
 

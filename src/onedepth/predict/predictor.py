@@ -152,7 +152,8 @@ def choose_camera(photo: Photo, given: Camera | None) -> Camera:
         width, height = photo.size
         raise CameraError(
             f"{photo.path or 'photo'}: is {width}x{height} pixels (upright), but the camera given is for "
-            f"{given.width}x{given.height}; give the camera of this photo, or use Camera.resize"
+            f"{given.width}x{given.height}; do to the camera what was done to the photo: "
+            f"Camera.resize({width}, {height}), Camera.crop or Camera.orient"
         )
     return given
 

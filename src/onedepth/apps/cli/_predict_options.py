@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +56,7 @@ def camera_chooser(focal: float | None, fov: float | None, file: Path | None, na
     Raises:
         ConfigError: If more than one way to give the camera is used, focal length or field of view are
             impossible, or there is no such file.
+        CameraError: If the camera file cannot be used for a photo of any size.
     """
     ways: dict[str, Callable[[int, int], Camera] | None] = {
         "--focal": None if focal is None else lambda width, height: Camera.from_focal(focal, width, height),
@@ -78,18 +78,14 @@ def camera_chooser(focal: float | None, fov: float | None, file: Path | None, na
 
 
 def _from_file(file: Path, name: str | None) -> Callable[[int, int], Camera]:
-    from onedepth.files.cameras import read_camera
+    from onedepth.files.cameras import open_camera
 
     if not file.is_file():
         raise ConfigError(
             f"{file}: {'is a folder' if file.is_dir() else 'no such file'}, expected a camera file"
         )
-
-    @cache
-    def read(width: int, height: int) -> Camera:
-        return read_camera(file, size=(width, height), name=name)
-
-    return read
+    camera_for = open_camera(file, name=name)
+    return lambda width, height: camera_for((width, height))
 
 
 def pixel_limit(given: int | None) -> int:

@@ -14,12 +14,14 @@ from typing import NamedTuple
 from onedepth.camera import Camera
 from onedepth.errors import CameraError
 from onedepth.files.cameras import colmap, kitti, ours, ros
+from onedepth.files.cameras.kitti import NoSizeError
 from onedepth.files.cameras.ours import camera_from_dict, camera_to_dict, write_camera
 
-__all__ = ["camera_from_dict", "camera_to_dict", "read_camera", "write_camera"]
+__all__ = ["camera_from_dict", "camera_to_dict", "open_camera", "read_camera", "write_camera"]
 
 Size = tuple[int, int]
 
+_ANY_SIZE = (1000, 1000)
 _LARGEST_FILE = 16 << 20  # bytes; somebody will name a video here
 
 
@@ -55,15 +57,44 @@ def read_camera(path: str | os.PathLike[str], *, size: Size | None = None, name:
         CameraError: When the file cannot be read, is none of these formats, lacks or contradicts something,
             or has another size than the photo.
     """
+    return open_camera(path, name=name)(size)
+
+
+def open_camera(path: str | os.PathLike[str], *, name: str | None = None) -> Callable[[Size | None], Camera]:
+    """Read a camera file that many photos share: everything but their size is checked at once.
+
+    Args:
+        path: As in `read_camera`.
+        name: As in `read_camera`.
+
+    Returns:
+        The function from a photo's size to its camera; it raises a CameraError where the size does not fit.
+
+    Raises:
+        CameraError: When the file itself cannot be used.
+    """
     path = Path(path)
     text = _text(path)
     try:
-        camera = _parser(path, text)(text, name, size)
-        if size is not None and camera.size != tuple(size):
-            raise CameraError(_mismatch(camera.size, size))
+        parse = _parser(path, text)
+        try:
+            found = parse(text, name, None)
+        except NoSizeError:
+            parse(text, name, _ANY_SIZE)
+            found = None
     except CameraError as error:
         raise CameraError(f"{path}: {error}") from error.__cause__
-    return camera
+
+    def camera_for(size: Size | None) -> Camera:
+        try:
+            camera = parse(text, name, size) if found is None else found
+            if size is not None and camera.size != tuple(size):
+                raise CameraError(_mismatch(camera.size, size))
+        except CameraError as error:
+            raise CameraError(f"{path}: {error}") from error.__cause__
+        return camera
+
+    return camera_for
 
 
 def _parser(path: Path, text: str) -> Callable[[str, str | None, Size | None], Camera]:
@@ -90,6 +121,7 @@ def _text(path: Path) -> str:
 def _mismatch(found: Size, photo: Size) -> str:
     (w, h), (pw, ph) = found, photo
     return (
-        f"camera is for {w}x{h} pixels but the photo has {pw}x{ph}; what was done to the "
-        f"photo must be done to its camera: Camera.resize({pw}, {ph}), or Camera.crop or Camera.orient"
+        f"camera is for {w}x{h} pixels but the photo has {pw}x{ph} (upright); on the command line give a camera "
+        f"file for {pw}x{ph}, or --focal or --fov instead; in Python do to the camera what was done to the "
+        f"photo: Camera.resize({pw}, {ph}), Camera.crop or Camera.orient"
     )

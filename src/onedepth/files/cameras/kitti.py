@@ -20,6 +20,10 @@ Table = dict[str, str]
 Size = tuple[int, int]
 
 
+class NoSizeError(CameraError):
+    """The file does not say the size of its images, and nobody else did."""
+
+
 def parse(text: str, name: str | None, size: Size | None) -> Camera:
     """Camera of the text of a file: `name` says which (P0 to P3, P_rect_00 to P_rect_03, K_00 to K_03).
 
@@ -51,7 +55,7 @@ def _size(table: Table, key: str, size: Size | None) -> Size:
         width, height = _numbers(table, key, 2)
         return int(width), int(height)
     if size is None:
-        raise CameraError("does not carry the image size; pass size=(width, height) of its photo")
+        raise NoSizeError("does not carry the image size; pass size=(width, height) of its photo")
     return size
 
 
