@@ -112,8 +112,8 @@ class DepthMap:
         """
         if kind not in ("metric", "scaled"):
             raise DepthMapError(
-                f"kind: found {shown(kind)}, expected metric or scaled; affine disparity has no inverse, build "
-                "DepthMap(values, 'affine_disparity') instead"
+                f"kind: found {shown(kind)}, expected metric or scaled; affine disparity has no inverse, "
+                "build DepthMap(values, 'affine_disparity') instead"
             )
         values = as_raster(disparity)
         mask = usable(values)

@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 from onedepth.camera import Camera
 from onedepth.depthmap import DepthMap
 from onedepth.errors import DepthFileError, OneDepthError
-from onedepth.files.depth_formats import FORMATS, read_depth, write_depth
+from onedepth.files.depth_formats import FORMATS, options_of, read_depth, write_depth
 
 FLOATS = ("a.npz", "a.exr", "a.tiff", "a.pfm")
 READABLE = ("a.png", *FLOATS)
@@ -209,6 +209,55 @@ def test_formats_are_chosen_by_suffix_or_by_name(tmp_path):
         metric().save(tmp_path / "a.jpg")
     with pytest.raises(DepthFileError, match="written only"):
         DepthMap.load(tmp_path / "ply.PLY")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("a.npz", {"bogus": 1}, r"a\.npz: npz has no option 'bogus'; its options: none$"),
+        ("a.glb", {"bogus": 1}, r"glb has no option 'bogus'; its options: image, max_vertices, edge$"),
+        (
+            "a.png",
+            {"colormap": "magma"},
+            r"png16 has no option 'colormap'; its options: scale \(colormap belongs to format='picture'\)$",
+        ),
+        ("a.ply", {"scale": "mm"}, r"ply has no option 'scale'.*belongs to format='png16'"),
+        ("a.png", {"scale": 10**400}, "scale: found"),
+        ("a.png", {"scale": [1]}, "scale: found"),
+        ("a.ply", {"image": 5}, "image: found"),
+        ("a.glb", {"image": "photo.jpg"}, "image: found"),
+        ("a.ply", {"max_vertices": "many"}, "max_vertices must be a whole number, found 'many'"),
+        ("a.glb", {"max_vertices": 2.5}, "max_vertices must be a whole number"),
+        ("a.glb", {"edge": "sharp"}, "edge must be a number, found 'sharp'"),
+        ("a.png", {"format": "picture", "colormap": ["magma"]}, "colormap: found"),
+        ("a.png", {"format": "picture", "limits": 5}, "limits: found 5"),
+        ("a.png", {"format": "picture", "limits": (1, 2, 3)}, "limits: found"),
+        ("a.png", {"format": "picture", "limits": ("a", 3)}, "limits must be a number, found 'a'"),
+        ("a.png", {"format": ["png16"]}, "format: found"),
+    ],
+)
+def test_options_that_a_writer_cannot_use_are_refused_in_one_line(tmp_path, name, options, message):
+    with pytest.raises(OneDepthError, match=message) as caught:
+        metric(30, 40).save(tmp_path / name, **options)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_are_named_as_the_writers_take_them():
+    assert {name: options_of(name) for name in FORMATS if options_of(name)} == {
+        "png16": ("scale",),
+        "ply": ("image", "max_vertices"),
+        "glb": ("image", "max_vertices", "edge"),
+        "picture": ("colormap", "bar", "limits"),
+    }
+
+
+@pytest.mark.parametrize("path", [5, None, b"a.npz", "a\0.npz"])
+def test_what_names_no_file_is_refused(path):
+    with pytest.raises(DepthFileError, match="path: found"):
+        metric().save(path)
+    with pytest.raises(DepthFileError, match="path: found"):
+        DepthMap.load(path)
 
 
 def test_missing_files_and_folders_are_named(tmp_path):

@@ -8,7 +8,7 @@ from depthmap_strategies import metric
 
 from onedepth.camera import Camera
 from onedepth.depthmap import DepthMap
-from onedepth.errors import DepthFileError, OneDepthError
+from onedepth.errors import DepthFileError, DepthMapError, OneDepthError
 
 
 def photo(height, width):
@@ -114,7 +114,7 @@ def test_what_cannot_become_geometry_is_refused(tmp_path, suffix):
         DepthMap(values, "affine_disparity", camera).save(path)
     with pytest.raises(DepthFileError, match="valid"):
         DepthMap(0 * values, "metric", camera).save(path)
-    with pytest.raises(DepthFileError, match="image"):
+    with pytest.raises(DepthMapError, match="image"):
         DepthMap(values, "metric", camera).save(path, image=photo(5, 4))
     with pytest.raises(DepthFileError, match="max_vertices"):
         DepthMap(values, "metric", camera).save(path, max_vertices=0)

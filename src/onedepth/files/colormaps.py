@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from onedepth.checks import shown
 from onedepth.errors import ConfigError
 
 Table = npt.NDArray[np.uint8]
@@ -96,15 +97,19 @@ INVALID: Mapping[str, tuple[int, int, int]] = {
 """Colour of pixels without depth: one that the map itself does not come near."""
 
 
-@cache
 def colormap(name: str) -> Table:
     """The table of a colour map: uint8 (256, 3) RGB, row 0 = farthest, row 255 = nearest. Read-only.
 
     Raises:
         ConfigError: unknown name.
     """
-    if name not in _MAKERS:
-        raise ConfigError(f"colormap: found {name!r}, expected one of {', '.join(COLORMAPS)}")
+    if not isinstance(name, str) or name not in _MAKERS:
+        raise ConfigError(f"colormap: found {shown(name)}, expected one of {', '.join(COLORMAPS)}")
+    return _table(name)
+
+
+@cache
+def _table(name: str) -> Table:
     table = _MAKERS[name]()
     table.flags.writeable = False
     return table

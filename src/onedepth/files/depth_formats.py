@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import struct
 import tokenize
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from onedepth.camera import Camera
+from onedepth.checks import shown
 from onedepth.depthmap import DepthMap, Kind
 from onedepth.errors import DepthFileError, OneDepthError
 from onedepth.files.depth_metadata import Claims
@@ -84,10 +86,14 @@ def write_depth(
         **options: of that format's writer.
 
     Raises:
-        DepthFileError: unknown format or suffix, or the format cannot hold this map.
+        DepthFileError: unknown format or suffix, an option that the format does not have, or the format
+            cannot hold this map.
         OneDepthError: the file cannot be written.
     """
-    FORMATS[_format_name(Path(path), format)].write(depthmap, Path(path), **options)
+    file = _as_path(path)
+    name = _format_name(file, format)
+    _check_options(file, name, options)
+    FORMATS[name].write(depthmap, file, **options)
 
 
 def read_depth(
@@ -112,7 +118,7 @@ def read_depth(
         DepthFileError: missing, not a depth file, damaged, an 8-bit picture, without metadata while `kind` or
             `scale` is left out, or at odds with them.
     """
-    file = Path(path)
+    file = _as_path(path)
     name = _format_name(file, format)
     read = FORMATS[name].read
     if read is None:
@@ -132,10 +138,34 @@ def read_depth(
         ) from error
 
 
+def options_of(name: str) -> tuple[str, ...]:
+    """Names of the options that the writer of a format takes: its keyword-only parameters."""
+    parameters = inspect.signature(FORMATS[name].write).parameters.values()
+    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+
+
+def _check_options(path: Path, name: str, options: Mapping[str, Any]) -> None:
+    known = options_of(name)
+    for option in options:
+        if option in known:
+            continue
+        owners = ", ".join(f"format='{other}'" for other in FORMATS if option in options_of(other))
+        hint = f" ({option} belongs to {owners})" if owners else ""
+        has = ", ".join(known) or "none"
+        raise DepthFileError(f"{path}: {name} has no option {option!r}; its options: {has}{hint}")
+
+
+def _as_path(path: object) -> Path:
+    """A file's name as a Path; what is none, or holds a zero byte, would fail deep inside the writers."""
+    if not isinstance(path, str | os.PathLike) or "\0" in str(path):
+        raise DepthFileError(f"path: found {shown(path)}, expected the name of a file")
+    return Path(path)
+
+
 def _format_name(path: Path, format: str | None) -> str:
     if format is not None:
-        if format not in FORMATS:
-            raise DepthFileError(f"format: found {format!r}, expected one of {', '.join(FORMATS)}")
+        if not isinstance(format, str) or format not in FORMATS:
+            raise DepthFileError(f"format: found {shown(format)}, expected one of {', '.join(FORMATS)}")
         return format
     for name, row in FORMATS.items():
         if path.suffix.lower() in row.suffixes:

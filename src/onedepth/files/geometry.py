@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from onedepth.checks import real, whole
 from onedepth.depthmap import DepthMap
 from onedepth.errors import DepthFileError
 from onedepth.files.atomic import write_bytes
 from onedepth.files.depth_metadata import KEY, DepthMetadata
 from onedepth.files.pictures import render_picture
+from onedepth.rasters import as_image
 
 PLY_MAX_VERTICES = 1_000_000
 GLB_MAX_VERTICES = 500_000
@@ -86,7 +88,7 @@ def write_glb(
         OneDepthError: the file cannot be written.
     """
     trimesh = _trimesh()
-    if not edge > 0:
+    if not real(edge, "edge", DepthFileError) > 0:
         raise DepthFileError(f"edge: found {edge}, expected a relative depth jump above 0")
     stride = _stride(depthmap, max_vertices)
     rays = depthmap.rays(stride)
@@ -135,8 +137,7 @@ def _trimesh() -> Any:
 
 def _stride(depthmap: DepthMap, budget: int) -> int:
     """The smallest stride that leaves at most `budget` pixels."""
-    if budget < 1:
-        raise DepthFileError(f"max_vertices: found {budget}, expected 1 or more")
+    budget = whole(budget, "max_vertices", error=DepthFileError)
     height, width = depthmap.shape
     stride = max(1, math.isqrt(height * width // budget))
     while math.ceil(height / stride) * math.ceil(width / stride) > budget:
@@ -147,11 +148,7 @@ def _stride(depthmap: DepthMap, budget: int) -> int:
 def _colors(depthmap: DepthMap, image: Image | None) -> Image:
     if image is None:
         return render_picture(depthmap, bar=False)
-    if image.shape != (*depthmap.shape, 3) or image.dtype != np.uint8:
-        raise DepthFileError(
-            f"image: found {image.dtype} {image.shape}, expected uint8 {(*depthmap.shape, 3)}"
-        )
-    return image
+    return as_image(image, depthmap.shape)
 
 
 def _texture(pixels: Image) -> Any:

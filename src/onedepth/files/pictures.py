@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from onedepth.checks import real, shown
 from onedepth.depthmap import DepthMap
 from onedepth.errors import DepthFileError
 from onedepth.files.atomic import write_bytes
@@ -58,7 +59,7 @@ def render_picture(
         ConfigError: unknown colour map.
     """
     table = colormap_table(colormap)
-    low, high = _fixed_range(depthmap, limits) if limits else _robust_range(depthmap)
+    low, high = _fixed_range(depthmap, limits) if limits is not None else _robust_range(depthmap)
     height, width = depthmap.shape
     strip = None
     if bar and height >= BAR_LEAST_HEIGHT:
@@ -107,7 +108,12 @@ def write_picture(
 
 
 def _fixed_range(depthmap: DepthMap, limits: tuple[float, float]) -> tuple[float, float]:
-    near, far = limits
+    try:
+        near, far = (real(limit, "limits", DepthFileError) for limit in limits)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, DepthFileError):
+            raise
+        raise DepthFileError(f"limits: found {shown(limits)}, expected two numbers (near, far)") from error
     if depthmap.kind == "affine_disparity":
         low, high, rule = far, near, "near > far (disparities)"
     else:
