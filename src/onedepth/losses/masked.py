@@ -168,21 +168,6 @@ def masked_median(values: Tensor, mask: Tensor) -> Tensor:
     return masked_rank(values, mask, (mask.sum(-1) - 1) // 2)
 
 
-def masked_mad(values: Tensor, mask: Tensor, center: Tensor | None = None) -> Tensor:
-    """Mean absolute deviation of the valid entries from their median (not the median deviation).
-
-    Args:
-        values: (..., N).
-        mask: bool (..., N).
-        center: (...), the median when it is already known.
-
-    Returns:
-        Tensor (...) >= 0; 0 for a row without valid entries.
-    """
-    center = masked_median(values, mask) if center is None else center
-    return fill(values - center.unsqueeze(-1), mask).abs().sum(-1) / count(mask, values.dtype)
-
-
 def robust_normalise(values: Tensor, mask: Tensor, *, detach_median: bool = False) -> Tensor:
     """Shift by the median and divide by the mean absolute deviation: (x - med(x)) / mad(x).
 
