@@ -391,6 +391,24 @@ def test_ctrl_c_leaves_only_whole_files(tmp_path: Path, out: Path, tiny_model: P
     assert all(DepthMap.load(out / name).shape == (400, 600) for name in names)
 
 
+@pytest.mark.parametrize("module", ["typer", "numpy", "onedepth.predict.batch"])
+def test_ctrl_c_during_start_up(photo: Path, out: Path, module: str) -> None:
+    """Importing `module` stands for the moment at which the user presses the keys."""
+    code = f"""
+import sys
+class Keys:
+    def find_spec(self, name, *rest):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Keys())
+from onedepth.apps.cli import main
+main()
+"""
+    command = [sys.executable, "-c", code, "predict", str(photo), "-o", str(out)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (run.returncode, run.stderr) == (130, "error: interrupted\n")
+
+
 def _wait(happened: Callable[[], bool]) -> None:
     for _ in range(600):
         if happened():

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onedepth.apps.cli import FAILED, FAILED_SOME, INTERRUPTED, report_error, say
+from onedepth.apps.cli import FAILED, FAILED_SOME, INTERRUPTED
+from onedepth.apps.cli._app import report_error, say
 from onedepth.apps.summary import Summary, summarise
 from onedepth.predict.batch import BatchOptions, Outcome, OutputFullError, run_batch
 from onedepth.predict.jobs import Job

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from onedepth import __version__
-from onedepth.apps.cli import FAILED_SOME, report_error
+from onedepth.apps.cli import FAILED_SOME
+from onedepth.apps.cli._app import report_error
 from onedepth.errors import OneDepthError
 
 _BASE = {

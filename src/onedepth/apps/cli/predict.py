@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from onedepth.apps.cli import say
+from onedepth.apps.cli._app import say
 
 _DEFAULT_FORMATS = ["picture", "png16"]
 _PAGE = "index.html"
