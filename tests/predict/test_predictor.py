@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 import onedepth
 from onedepth import Camera
 from onedepth.distortion import Fisheye, RadialTangential
-from onedepth.errors import CameraError
+from onedepth.errors import CameraError, OneDepthError
 from onedepth.predict import Predictor
 from tiny_model import METADATA, metres, write_tiny_model
 
@@ -126,6 +127,30 @@ def test_all_forms_of_an_image_agree(predictor: Predictor, tmp_path: Path) -> No
 def test_a_camera_of_another_size_is_refused(predictor: Predictor) -> None:
     with pytest.raises(CameraError, match=r"120x80 .*30x20"):
         predictor.predict(_slope(), Camera.from_focal(100, 30, 20))
+
+
+@pytest.mark.parametrize(
+    ("camera", "reason"),
+    [
+        (500, r"camera is a int.*Camera\.from_focal"),
+        ("x.json", r"camera is a str.*read_camera"),
+        (Path("x.json"), r"camera is a .*Path.*read_camera"),
+        ({"fx": 500}, r"camera is a dict.*camera_from_dict"),
+    ],
+)
+def test_what_is_no_camera_is_explained(predictor: Predictor, camera: Any, reason: str) -> None:
+    with pytest.raises(CameraError, match=reason):
+        predictor.predict(_slope(), camera)
+
+
+def test_wrong_arguments_of_load_are_explained(tiny_model: Path) -> None:
+    wrong: Any = 123
+    with pytest.raises(OneDepthError, match=r"model is a int \(123\), expected the path"):
+        onedepth.load(wrong)
+    for threads in (0, -2, True, "4", 1.5):
+        wrong = threads
+        with pytest.raises(OneDepthError, match=r"threads is .*, expected a whole number above 0"):
+            onedepth.load(tiny_model, "cpu", threads=wrong)
 
 
 LENSES = [RadialTangential(-0.2, 0.03, 0.001, -0.001), Fisheye(0.05, -0.01, 0.0, 0.0)]

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onedepth.errors import ModelFileError
+from onedepth.errors import ConfigError, ModelFileError
 from onedepth.predict.devices import providers_for
 from onedepth.predict.metadata import (
     FORMAT_VERSION,
@@ -53,6 +53,11 @@ def find_model(model: str | os.PathLike[str] | None = None) -> Path:
     Raises:
         ModelFileError: If there is no such file.
     """
+    if not isinstance(model, str | os.PathLike | None):
+        raise ModelFileError(
+            f"model is a {type(model).__name__} ({model!r:.40}), expected the path of a model file or "
+            "the name of a shipped model"
+        )
     wanted = os.fspath(model) if model is not None else os.environ.get(MODEL_VARIABLE) or SHIPPED_MODEL
     path = Path(wanted)
     if path.is_file():
@@ -78,11 +83,13 @@ def open_session(
 
     Raises:
         ModelFileError: If the file is missing, damaged, not ours or of a newer format version.
-        ConfigError: If the device is unknown or this build of ONNX Runtime does not have it.
+        ConfigError: If the device is unknown or this build of ONNX Runtime does not have it, or `threads` is
+            no whole number above 0.
     """
     import onnxruntime as ort
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
+    _check_threads(threads)
     providers = providers_for(device)
     path = find_model(path)
     options = ort.SessionOptions()
@@ -125,6 +132,11 @@ def usable_cores() -> int:
     """Return how many cores this process may run on."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _check_threads(threads: object) -> None:
+    if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
+        raise ConfigError(f"threads is {threads!r}, expected a whole number above 0, or None for all cores")
 
 
 def _check_signature(session: onnxruntime.InferenceSession, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,7 +89,7 @@ class Predictor:
 
         Raises:
             ImageError: If the image cannot be read, or the array is of another shape, type or range.
-            CameraError: If the camera is for another size than the photo's.
+            CameraError: If the camera is no `Camera`, or for another size than the photo's.
         """
         return self.predict_view(image, camera, map_back=map_back).depth
 
@@ -98,6 +99,7 @@ class Predictor:
         """Like `predict`, and also return the pixels of the depth map's view, for colours and pictures."""
         from onedepth.files.images import photo_from
 
+        _check_camera(camera)
         photo = photo_from(image)
         camera = choose_camera(photo, camera)
         if camera.is_pinhole:
@@ -140,6 +142,17 @@ class Predictor:
         return values
 
 
+def _check_camera(given: object) -> None:
+    if given is None or isinstance(given, Camera):
+        return
+    hint = "make one with Camera.from_focal(focal, width, height)"
+    if isinstance(given, str | os.PathLike):
+        hint = "read the file with onedepth.files.cameras.read_camera(path)"
+    elif isinstance(given, Mapping):
+        hint = "make one with onedepth.files.cameras.camera_from_dict(values)"
+    raise CameraError(f"camera is a {type(given).__name__}, expected a onedepth.Camera or None; {hint}")
+
+
 def choose_camera(photo: Photo, given: Camera | None) -> Camera:
     """Return the camera of a photo: the one given, else that of its EXIF, else the assumed one.
 
@@ -171,6 +184,6 @@ def load(
 
     Raises:
         ModelFileError: If the file is missing, damaged, not a OneDepth model, or of a newer format version.
-        ConfigError: If the device is unknown or not available.
+        ConfigError: If the device is unknown or not available, or `threads` no whole number above 0.
     """
     return Predictor(model, device, threads=threads)

@@ -30,8 +30,8 @@ def parse(text: str, name: str | None, size: tuple[int, int] | None) -> Camera:
     ids = ", ".join(list(cameras)[:10]) + (", ..." if len(cameras) > 10 else "")
     if name is None and len(cameras) > 1:
         raise CameraError(
-            f"holds {len(cameras)} cameras ({ids}); say which by its id: --camera-name ID on the command line, "
-            "name= in Python"
+            f"holds {len(cameras)} cameras ({ids}); say which by its id: --camera-name ID on the command "
+            "line, name= in Python"
         )
     if name is not None and name not in cameras:
         raise CameraError(f"has no camera {name!r}; its ids are {ids}")
