@@ -41,8 +41,25 @@ def test_a_photo_named_twice_is_taken_once() -> None:
 def test_clashes_are_refused_with_both_names() -> None:
     with pytest.raises(ConfigError, match=r"x.a\.jpg and y.a\.jpg would both write"):
         plan_jobs([_named("x/a.jpg"), _named("y/a.jpg")], Path("out"), ENDINGS)
-    with pytest.raises(ConfigError, match="would both write"):  # a_picture is a photo here
-        plan_jobs([_named("a.jpg"), _named("a_picture.jpg")], Path("out"), ENDINGS)
+
+
+@pytest.mark.parametrize(
+    ("photos", "names"),
+    [
+        (["a.jpg", "a_picture.jpg", "b.jpg"], ["a_jpg", "a_picture_jpg", "b"]),
+        (["a.jpg", "a.png", "a_jpg.webp"], ["a_jpg", "a_png", "a_jpg_webp"]),
+    ],
+)
+def test_clashing_results_keep_their_suffix(photos: list[str], names: list[str]) -> None:
+    jobs = plan_jobs(map(_named, photos), Path("out"), ENDINGS)
+    assert [job.name.name for job in jobs] == names
+    outputs = [output for job in jobs for output in job.outputs.values()]
+    assert len(set(outputs)) == len(outputs)
+
+
+def test_names_that_clash_in_no_format_asked_for_stay() -> None:
+    jobs = plan_jobs([_named("a.jpg"), _named("a_picture.jpg")], Path("out"), {"npz": ".npz"})
+    assert [job.name.name for job in jobs] == ["a", "a_picture"]
 
 
 def test_a_photo_is_never_replaced() -> None:

@@ -30,7 +30,8 @@ def plan_jobs(images: Iterable[FoundImage], folder: Path, endings: Mapping[str, 
     """Give every photo its output files.
 
     Results are named `FOLDER/NAME` + ending, where NAME keeps the sub-folders of a folder that was searched.
-    Photos of one folder that differ only in their suffix keep it in the name (`a_jpg`, `a_png`).
+    Photos whose results would clash keep their suffix in the name: `a.jpg` and `a.png` become `a_jpg` and
+    `a_png`, `a.jpg` and `a_picture.jpg` become `a_jpg` and `a_picture_jpg`.
 
     Args:
         images: Photos; one that comes twice is taken once.
@@ -51,15 +52,27 @@ def plan_jobs(images: Iterable[FoundImage], folder: Path, endings: Mapping[str, 
 
 
 def _named(images: Sequence[FoundImage], folder: Path, endings: Mapping[str, str]) -> list[Job]:
-    count = Counter(image.name for image in images)
-    jobs = []
-    for image in images:
-        name = image.name
-        if count[name] > 1:
-            name = name.with_name(f"{name.name}_{image.path.suffix[1:].lower()}")
-        outputs = {kind: folder / name.with_name(f"{name.name}{ending}") for kind, ending in endings.items()}
-        jobs.append(Job(image.path, name, outputs))
-    return jobs
+    names = [image.name for image in images]
+    while True:
+        jobs = [_job(image, name, folder, endings) for image, name in zip(images, names, strict=True)]
+        count = Counter(output for job in jobs for output in job.outputs.values())
+        clashing = [any(count[output] > 1 for output in job.outputs.values()) for job in jobs]
+        longer = [
+            _with_suffix(image) if clashes else name
+            for image, name, clashes in zip(images, names, clashing, strict=True)
+        ]
+        if longer == names:
+            return jobs
+        names = longer
+
+
+def _with_suffix(image: FoundImage) -> Path:
+    return image.name.with_name(f"{image.name.name}_{image.path.suffix[1:].lower()}")
+
+
+def _job(image: FoundImage, name: Path, folder: Path, endings: Mapping[str, str]) -> Job:
+    outputs = {kind: folder / name.with_name(f"{name.name}{ending}") for kind, ending in endings.items()}
+    return Job(image.path, name, outputs)
 
 
 def _refuse_mixing(searched: Sequence[FoundImage], jobs: Sequence[Job]) -> None:
