@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from onedepth.depthmap import DepthMap
 from onedepth.errors import ImageError
+from onedepth.files.image_kinds import is_depth_image
 from onedepth.files.images import photo_from, read_photo
 
 WIDTH, HEIGHT = 40, 24
@@ -176,7 +178,50 @@ def test_animation_gives_its_first_frame_and_says_so(tmp_path: Path) -> None:
 
 
 def test_one_frame_is_no_animation(tmp_path: Path) -> None:
-    assert read_photo(_save(tmp_path / "still.gif", Image.new("RGB", (8, 8), "red"))).notes == ()
+    assert read_photo(_save(tmp_path / "still.gif", Image.new("RGB", (8, 8), "red"))).notes == (
+        "palette: converted to RGB",
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "note"),
+    [
+        ("P", ".png", "palette"),
+        ("L", ".png", "grey"),
+        ("1", ".png", "grey"),
+        ("LA", ".png", "grey"),
+        ("LAB", ".tif", "LAB"),
+        ("YCbCr", ".tif", "YCbCr"),
+    ],
+)
+def test_conversions_are_noted(tmp_path: Path, mode: str, suffix: str, note: str) -> None:
+    image = Image.new(mode, (8, 6)) if mode == "LAB" else Image.fromarray(SCENE).convert(mode)
+    notes = read_photo(_save(tmp_path / f"photo{suffix}", image)).notes
+    assert len(notes) == 1
+    assert notes[0].startswith(note)
+    assert any("HSV" in note for note in photo_from(Image.fromarray(SCENE).convert("HSV")).notes)
+
+
+def test_colours_cut_to_8_bits_are_noted(tmp_path: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    values = SCENE.astype(np.uint16) * 257
+    for name in ("deep.png", "deep.tif", "deep.ppm"):
+        cv2.imwrite(str(tmp_path / name), values)
+        assert read_photo(tmp_path / name).notes == ("16 bits per colour: cut to 8 bits",), name
+        _save(tmp_path / name)
+        assert read_photo(tmp_path / name).notes == (), name
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+@pytest.mark.parametrize("kind", ["metric", "affine_disparity"])
+def test_depth_maps_of_ours_are_no_photos(tmp_path: Path, suffix: str, kind: Any) -> None:
+    path = tmp_path / f"depth{suffix}"
+    DepthMap(np.full((4, 6), 2, np.float32), kind).save(path)
+    with pytest.raises(ImageError, match="is a depth map that OneDepth wrote, not a photo"):
+        read_photo(path)
+    assert is_depth_image(path)
+    assert not is_depth_image(_save(path))
+    assert not is_depth_image(tmp_path / "none.png")
 
 
 def test_one_pixel(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from onedepth.errors import ImageError
+from onedepth.files.depth_metadata import KEY as DEPTH_KEY
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -59,6 +60,24 @@ _HEIF_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", 
 _AVIF_BRANDS = frozenset((b"avif", b"avis"))
 
 
+_DEPTH_MARKS = (b"tEXt" + DEPTH_KEY.encode() + b"\0", b'{"%s": ' % DEPTH_KEY.encode())
+_HEAD = 4096  # bytes; marks of PNG and TIFF files of ours lie before the raster
+
+
+def is_depth_image(path: Path) -> bool:
+    """Whether a file is a depth map that OneDepth wrote in a format of photos (PNG, TIFF); no file is not."""
+    try:
+        with path.open("rb") as file:
+            return has_depth_mark(file.read(_HEAD))
+    except OSError:
+        return False
+
+
+def has_depth_mark(head: bytes) -> bool:
+    """Whether the first 4096 bytes of a file are those of a PNG or TIFF depth map that OneDepth wrote."""
+    return image_kind(head[:64]) in ("PNG", "TIFF") and any(mark in head for mark in _DEPTH_MARKS)
+
+
 def open_image(file: IO[bytes], path: Path) -> Image:
     """Open an image lazily: afterwards size and mode are known, but no pixel is decoded.
 
@@ -68,9 +87,12 @@ def open_image(file: IO[bytes], path: Path) -> Image:
         ImageError: If the file is empty, not an image of a known kind, or its header is damaged. The message
             does not repeat the path; the caller puts it in front.
     """
-    head = file.read(64)
+    start = file.read(_HEAD)
+    head = start[:64]
     if not head:
         raise ImageError("empty file (0 bytes)")
+    if has_depth_mark(start):
+        raise ImageError("is a depth map that OneDepth wrote, not a photo; give the photo it was made from")
     kind = image_kind(head)
     if kind is None:
         raise ImageError(f"not an image (begins with {_shown(head)}); expected {READABLE}")

@@ -24,6 +24,16 @@ DEFAULT_MAX_PIXELS = 200_000_000
 
 _GRAY16 = ("I;16", "I;16L", "I;16B", "I;16N")
 _NO_PHOTO = {"I": "32-bit integers", "F": "32-bit floating point numbers"}
+_CONVERSIONS = {
+    **dict.fromkeys(("1", "L", "LA", "La"), "grey photo"),
+    **dict.fromkeys(("P", "PA"), "palette: converted to RGB"),
+    "CMYK": "CMYK: converted to RGB without its colour profile",
+    "LAB": "LAB colours: converted to RGB",
+    "HSV": "HSV colours: converted to RGB",
+    "YCbCr": "YCbCr colours: converted to RGB",
+}
+"""Mode of a file -> what is noted when it becomes RGB."""
+
 _STILLS_IN_PARTS = ("MPO", "HEIF")  # phones store previews, depth and gain maps as further images
 _FILE_ERRORS: dict[type, str] = {
     FileNotFoundError: "no such file",
@@ -59,7 +69,7 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PI
 
     Grey, palette and CMYK files become RGB (CMYK without its colour profile); 16-bit grey is scaled by
     255 / 65535; transparent parts are shown on white, as viewers do; an animation gives its first frame.
-    `Photo.notes` says which of these happened.
+    more than 8 bits per colour are cut to 8. `Photo.notes` says which of these happened.
 
     Args:
         path: The file.
@@ -123,7 +133,10 @@ def _mega(pixels: int) -> str:
 def _photo_from_pil(image: Image, path: Path | None) -> Photo:
     from onedepth.files.exif import camera_from_exif, orient_pixels, orientation
 
+    deep = _has_16_bits(image)  # known only before decoding
     notes = _load(image)
+    if deep and image.mode not in (*_GRAY16, *_NO_PHOTO):
+        notes.append("16 bits per colour: cut to 8 bits")
     # Size and EXIF are asked after decoding: the TIFF and HEIC decoders turn the pixels and mend both.
     width, height = image.size
     tag, camera = 1, None
@@ -134,6 +147,18 @@ def _photo_from_pil(image: Image, path: Path | None) -> Photo:
         notes.append("damaged EXIF: left out")
     pixels = orient_pixels(_rgb_from_pil(image, notes), tag)
     return Photo(pixels, camera.orient(tag) if camera is not None else None, tuple(notes), path)
+
+
+def _has_16_bits(image: Image) -> bool:
+    """Whether Pillow will make 8 bits of the file's 16; told by what its decoders are asked to read."""
+    words: set[object] = set()
+    for tile in image.tile if hasattr(image, "tile") else ():
+        words |= set(tile[3]) if isinstance(tile[3], tuple) else {tile[3]}
+    ppm = getattr(image, "format", None) == "PPM"
+    return any(
+        (isinstance(word, str) and ";16" in word) or (ppm and isinstance(word, int) and word > 255)
+        for word in words
+    )
 
 
 def _load(image: Image) -> list[str]:
@@ -157,12 +182,10 @@ def _rgb_from_pil(image: Image, notes: list[str]) -> npt.NDArray[np.uint8]:
     if mode in _GRAY16:
         notes.append("16-bit grey: scaled to 8 bits")
         return _grey_to_rgb(_bytes_from_16_bit(np.asarray(image)))
-    if mode == "CMYK":
-        notes.append("CMYK: converted to RGB without its colour profile")
+    if mode in _CONVERSIONS:
+        notes.append(_CONVERSIONS[mode])
     if image.has_transparency_data:
         return _on_white(image.convert("RGBA"), notes)
-    if mode in ("L", "1"):
-        notes.append("grey photo")
     return np.asarray(image if mode == "RGB" else image.convert("RGB"))
 
 

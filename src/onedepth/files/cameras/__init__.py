@@ -122,6 +122,6 @@ def _mismatch(found: Size, photo: Size) -> str:
     (w, h), (pw, ph) = found, photo
     return (
         f"camera is for {w}x{h} pixels but the photo has {pw}x{ph} (upright); on the command line give a "
-        f"camera file for {pw}x{ph}, or --focal or --fov instead; in Python do to the camera what was done to "
-        f"the photo: Camera.resize({pw}, {ph}), Camera.crop or Camera.orient"
+        f"camera file for {pw}x{ph}, or --focal or --fov instead; in Python do to the camera what was done "
+        f"to the photo: Camera.resize({pw}, {ph}), Camera.crop or Camera.orient"
     )
