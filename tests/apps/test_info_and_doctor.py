@@ -46,7 +46,7 @@ def test_info_of_a_model(tiny_model: Path) -> None:
     assert _json("info") == facts
     code, out, _ = _run("info")
     assert code == 0
-    assert all(word in out for word in ("tiny 1.0", "Apache-2.0", "64 x 48", "0.1 to 10 m"))
+    assert all(word in out for word in ("tiny (version 1.0)", "Apache-2.0", "64 x 48", "0.1 to 10 m"))
 
 
 @pytest.mark.parametrize(("film", "source"), [(26, "exif"), (None, "assumed")])

@@ -168,6 +168,73 @@ def test_notes_are_said(tmp_path: Path, out: Path) -> None:
     assert "the first" in run.out
 
 
+def test_a_lone_result_is_counted_in_the_singular(photo: Path, out: Path) -> None:
+    assert f"1 photo, 1 file in {out}" in Run(photo, "-o", out, "--format", "npz").out
+    assert "1 already had its results" in Run(photo, "-o", out, "--format", "npz").out
+
+
+def test_the_page_says_what_is_not_on_it(tmp_path: Path, out: Path) -> None:
+    photos = [_photo(tmp_path / f"{index}.png") for index in range(3)]
+    assert Run(*photos[:2], "-o", out).code == 0
+    run = Run(*photos, "-o", out, "--html")
+    assert f"page: {out / 'index.html'} (2 kept photos not on it; --overwrite shows all)" in run.out
+    assert "tiny (version 1.0)" in (out / "index.html").read_text()
+    (out / "index.html").unlink()
+    run = Run(*photos, "-o", out, "--html")
+    assert run.code == 0
+    assert "nothing was predicted" in run.out
+    assert f"{out / 'index.html'} needs --overwrite" in run.out
+    assert not (out / "index.html").exists()
+    assert Run(*photos, "-o", out, "--html", "--overwrite").out.endswith("3 photos, 6 files in " + f"{out}\n")
+
+
+def _lens_file(path: Path, width: int, height: int, *, cx: float, k1: float, focal: float = 50) -> Path:
+    from onedepth.distortion import RadialTangential
+
+    lens = RadialTangential(k1, 0.0, 0.0, 0.0)
+    camera = Camera(width=width, height=height, fx=focal, fy=focal, cx=cx, cy=20, distortion=lens)
+    write_camera(camera, path)
+    return path
+
+
+def test_a_map_without_depth_is_a_failure(photo: Path, out: Path, tmp_path: Path) -> None:
+    away = _lens_file(tmp_path / "away.json", WIDTH, HEIGHT, cx=1e6, k1=-0.2)
+    _refused(out, photo, "--camera", away, reason="photo.png: not a single pixel got a depth")
+
+
+def test_a_map_with_little_depth_says_so(photo: Path, out: Path, tmp_path: Path) -> None:
+    wide = _lens_file(tmp_path / "wide.json", WIDTH, HEIGHT, cx=30, k1=-0.2)
+    run = Run(photo, "-o", out, "--format", "npz", "--map-back", "--camera", wide)
+    share = DepthMap.load(out / "photo.npz").valid.mean()
+    assert 0.3 < share < 0.99
+    assert f"; {100 * share:.0f} % of pixels have depth" in run.out
+    assert "% of pixels" not in Run(photo, "-o", out / "all").out
+
+
+def test_depth_maps_are_not_taken_for_photos(tmp_path: Path, out: Path) -> None:
+    photo = _photo(tmp_path / "in" / "a.png")
+    assert Run(photo, "-o", tmp_path / "in" / "depth", "--format", "png16", "--format", "tiff").code == 0
+    _refused(out, tmp_path / "in" / "depth" / "a.png", reason="is a depth map that OneDepth wrote")
+    _refused(out, tmp_path / "in" / "depth", reason="only depth maps")
+    run = Run(tmp_path / "in", "-o", out)
+    assert run.code == 0
+    assert _files(out) == ["a.png", "a_picture.png"]
+    assert "2 depth maps among the photos left out" in run.out
+
+
+def test_links_to_the_same_photo_are_counted(photo: Path, tmp_path: Path, out: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("b.png", "c.png"):
+        try:
+            (tmp_path / "in" / name).symlink_to(photo)
+        except OSError:
+            pytest.skip("needs symbolic links")
+    run = Run(photo, tmp_path / "in", "-o", out)
+    assert run.code == 0
+    assert "2 names led to a photo named before (taken once)" in run.out
+    assert "named before" not in Run(photo, "-o", out).out
+
+
 def test_one_pixel(tmp_path: Path, out: Path) -> None:
     assert Run(_photo(tmp_path / "dot.png", size=(1, 1)), "-o", out).code == 0
     assert DepthMap.load(out / "dot.png").shape == (1, 1)

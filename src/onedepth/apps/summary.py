@@ -11,6 +11,7 @@ from onedepth.predict.predictor import Prediction
 
 _PERCENTILES = (2.0, 50.0, 98.0)
 _SAMPLE = 200_000
+_NEARLY_ALL = 0.99
 
 SOURCES = {"given": "given", "exif": "from EXIF", "assumed": "assumed"}
 """How the source of a focal length is called in texts."""
@@ -27,7 +28,7 @@ class Summary:
         near: 2nd percentile of the depth in metres, 0 when no pixel has one.
         median: Median depth in metres.
         far: 98th percentile in metres.
-        notes: What reading the photo had to do.
+        notes: What reading the photo had to do, and how much of it has depth when that is not all.
     """
 
     width: int
@@ -61,7 +62,15 @@ def summarise(prediction: Prediction) -> Summary:
         (float(z) for z in np.percentile(known, _PERCENTILES)) if known.size else (0.0, 0.0, 0.0)
     )
     assert depth.camera is not None  # a prediction always has one
-    return Summary(width, height, depth.camera, near, median, far, prediction.photo.notes)
+    notes = (*prediction.photo.notes, *_coverage(float(depth.valid.mean())))
+    return Summary(width, height, depth.camera, near, median, far, notes)
+
+
+def _coverage(share: float) -> tuple[str, ...]:
+    """What there is to note about the share of pixels with depth."""
+    if share >= _NEARLY_ALL:
+        return ()
+    return (f"{f'{100 * share:.0f}' if share >= 0.01 else 'less than 1'} % of pixels have depth",)
 
 
 def source_text(camera: Camera) -> str:

@@ -148,7 +148,16 @@ def _wanted(job: Job, options: BatchOptions) -> dict[str, Path]:
 def _predict(photo: _Read, predictor: Predictor, options: BatchOptions) -> Prediction | OneDepthError | None:
     if not isinstance(photo, Photo):
         return photo
-    return predictor.predict_view(photo, options.camera_of(*photo.size), map_back=options.map_back)
+    prediction = predictor.predict_view(photo, options.camera_of(*photo.size), map_back=options.map_back)
+    if not prediction.depth.valid.any():
+        raise ImageError(f"{photo.path}: not a single pixel got a depth{_why_empty(prediction)}")
+    return prediction
+
+
+def _why_empty(prediction: Prediction) -> str:
+    if prediction.pixels.any():
+        return "; check focal length and lens distortion of its camera, and the model"
+    return ": the pinhole view of its camera shows nothing of the photo; check focal length and distortion"
 
 
 def _finish(

@@ -64,6 +64,11 @@ class ModelInfo:
     kind: str = "metric"
     format: int = FORMAT_VERSION
 
+    @property
+    def title(self) -> str:
+        """Name and version for people, such as `onedepth_v0 (version 0)`."""
+        return f"{self.name} (version {self.version})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""
         return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
@@ -120,7 +125,7 @@ def _check_format(found: object, where: str) -> None:
     if found > FORMAT_VERSION:
         raise ModelFileError(
             f"{where}: model format {found} is newer than {FORMAT_VERSION}, the newest that this version "
-            "of OneDepth reads; upgrade with `pip install -U onedepth`"
+            "of OneDepth reads; get a newer one (in a checkout: update it, then `pip install --upgrade .`)"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from onedepth.errors import CameraError, ConfigError, OneDepthError
 from onedepth.files.colormaps import colormap as colormap_table
 from onedepth.files.depth_formats import FORMATS
 from onedepth.files.depth_metadata import steps_per_metre
+from onedepth.files.image_kinds import is_depth_image
 from onedepth.files.image_search import FoundImage, search
 from onedepth.predict.batch import CameraOf
 from onedepth.predict.jobs import Job, plan_jobs
@@ -101,7 +103,24 @@ def pixel_limit(given: int | None) -> int:
     return DEFAULT_MAX_PIXELS if given is None else given
 
 
-def plan(paths: Sequence[str], folder: Path, formats: Mapping[str, str]) -> tuple[list[Job], list[Failure]]:
+@dataclass(frozen=True)
+class Plan:
+    """What a run has to do.
+
+    Attributes:
+        jobs: Photos and their results.
+        failures: What was named and is no photo, and why.
+        duplicates: How many names led to a photo that was named before.
+        depth_files: How many depth maps of ours were left out of folders.
+    """
+
+    jobs: list[Job]
+    failures: list[Failure]
+    duplicates: int
+    depth_files: int
+
+
+def plan(paths: Sequence[str], folder: Path, formats: Mapping[str, str]) -> Plan:
     """Find the photos and name their results; what names no photo is a failure, and the others go on.
 
     Raises:
@@ -109,12 +128,20 @@ def plan(paths: Sequence[str], folder: Path, formats: Mapping[str, str]) -> tupl
     """
     found: list[FoundImage] = []
     failures: list[Failure] = []
+    left_out: set[Path] = set()
     for path in paths:
         try:
-            found += search(path, leave_out=folder)
+            images = search(path, leave_out=folder)
         except OneDepthError as error:
             failures.append((path, str(error)))
-    return plan_jobs(found, folder, formats), failures
+            continue
+        photos = [image for image in images if image.named or not is_depth_image(image.path)]
+        left_out |= {image.path.resolve() for image in images} - {image.path.resolve() for image in photos}
+        found += photos
+        if not photos:
+            failures.append((path, "no photos, only depth maps that OneDepth wrote; give their photos"))
+    jobs = plan_jobs(found, folder, formats)
+    return Plan(jobs, failures, len(found) - len(jobs), len(left_out))
 
 
 def check_folder(folder: Path) -> None:

@@ -50,11 +50,15 @@ class Report:
 
     Attributes:
         failures: What was named and gave no result, and why.
+        duplicates: How many names led to a photo that was named before.
+        depth_files: How many depth maps of ours lay among the photos of folders.
         outcomes: The photos that went through, in order.
         interrupted: Whether the user stopped the run.
     """
 
     failures: list[Failure] = field(default_factory=list)
+    duplicates: int = 0
+    depth_files: int = 0
     outcomes: list[Outcome[_View]] = field(default_factory=list)
     interrupted: bool = False
 
@@ -92,7 +96,7 @@ def predict_jobs(
                 advance()
     except OutputFullError as error:
         untried = len(jobs) - len(report.outcomes) - len(report.failures)
-        report.failures.append(("output", f"{error}; stopped, {untried} photos without result"))
+        report.failures.append(("output", f"{error}; stopped, {counted(untried, 'photo')} without result"))
     except KeyboardInterrupt:
         report.interrupted = True
     if page is not None and not report.interrupted:
@@ -101,6 +105,18 @@ def predict_jobs(
 
 def print_report(report: Report, folder: Path, jobs: int) -> None:
     """Print what became of the photos: results on stdout, failures on stderr."""
+    _print_results(report, folder, jobs)
+    if report.duplicates:
+        say(f"{counted(report.duplicates, 'name')} led to a photo named before (taken once)")
+    if report.depth_files:
+        say(f"{counted(report.depth_files, 'depth map')} among the photos left out")
+    for name, reason in report.failures:
+        report_error(reason if name in reason else f"{name}: {reason}")
+    if report.interrupted:
+        report_error(f"interrupted; {len(report.outcomes)} of {counted(jobs, 'photo')} done")
+
+
+def _print_results(report: Report, folder: Path, jobs: int) -> None:
     if jobs <= _LISTED:
         for outcome in report.outcomes:
             say(_line(outcome))
@@ -108,13 +124,15 @@ def print_report(report: Report, folder: Path, jobs: int) -> None:
     kept = sum(outcome.skipped for outcome in report.outcomes)
     if files:
         done = len(report.outcomes) - kept
-        say(f"{done} {'photo' if done == 1 else 'photos'}, {files} files in {folder}")
+        say(f"{counted(done, 'photo')}, {counted(files, 'file')} in {folder}")
     if kept:
-        say(f"{kept} had their results already (kept; --overwrite replaces them)")
-    for name, reason in report.failures:
-        report_error(reason if name in reason else f"{name}: {reason}")
-    if report.interrupted:
-        report_error(f"interrupted; {len(report.outcomes)} of {jobs} photos are done")
+        its = "its" if kept == 1 else "their"
+        say(f"{kept} already had {its} results (kept; --overwrite replaces them)")
+
+
+def counted(number: int, what: str) -> str:
+    """A number and what it counts, such as `1 photo` or `2 photos`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _line(outcome: Outcome[_View]) -> str:
@@ -135,18 +153,22 @@ def _write_page(page: Page, predictor: Predictor, report: Report) -> None:
         for outcome in report.outcomes
         if outcome.summary is not None and outcome.summary.card is not None
     ]
+    kept = sum(outcome.skipped for outcome in report.outcomes)
     if not cards:
+        if kept:
+            say(f"page: not written, because nothing was predicted; {page.path} needs --overwrite")
         return
-    count = f"{len(cards)} {'photo' if len(cards) == 1 else 'photos'}"
+    count = counted(len(cards), "photo")
     write_page(
         page.path,
         cards,
         failures=report.failures,
         title="Photos in metres",
-        subtitle=f"{count}, depth by {predictor.source}. Point at a photo to read its depth.",
+        subtitle=f"{count}, depth by {predictor.info.title}. Point at a photo to read its depth.",
         colormap=page.colormap,
     )
-    say(f"page: {page.path}")
+    missing = f" ({counted(kept, 'kept photo')} not on it; --overwrite shows all)" if kept else ""
+    say(f"page: {page.path}{missing}")
 
 
 @contextlib.contextmanager

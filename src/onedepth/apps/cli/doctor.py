@@ -78,7 +78,10 @@ def _libraries(problems: list[str]) -> dict[str, str]:
             importlib.import_module(module)
         except ImportError as error:
             found[package] = "missing" if _installed(package) is None else "does not load"
-            problems.append(f"{package} {found[package]} ({error}); run `pip install --upgrade onedepth`")
+            problems.append(
+                f"{package} {found[package]} ({error}); install OneDepth again "
+                "(in a checkout: `pip install --upgrade .`)"
+            )
     return found
 
 
@@ -108,7 +111,7 @@ def _runtime(problems: list[str]) -> dict[str, Any]:
         facts["model"] = str(path)
         session = open_session(path)
         model = read_info(session, path)
-        facts["model"] = f"{model.name} {model.version} ({path})"
+        facts["model"] = f"{model.title}, {path}"
         facts["providers"] = session.get_providers()
     except ImportError:
         pass  # already among the problems of the libraries

@@ -59,7 +59,7 @@ def export(
     print_facts(
         str(done.path),
         {
-            "model": f"{done.info.name} {done.info.version}",
+            "model": done.info.title,
             "size": f"{done.path.stat().st_size / 1e6:.1f} MB",
             "parameters": f"{done.info.parameters:,}",
             "training data": done.info.training_data,

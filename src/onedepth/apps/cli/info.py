@@ -69,7 +69,7 @@ def _model_facts(target: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
     model = read_info(open_session(path, "cpu"), path)
     near, far = model.depth_range
     facts: dict[str, Any] = {
-        "model": f"{model.name} {model.version}",
+        "model": model.title,
         "gives": "metric depth" if model.kind == "metric" else model.kind,
         "file": f"{path.stat().st_size / 2**20:.1f} MiB, {model.parameters / 1e6:.2f} million parameters",
         "trained on": model.training_data,
@@ -77,7 +77,14 @@ def _model_facts(target: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
         "licence": model.licence,
         "network sizes": [f"{width} x {height}" for width, height in model.input_sizes],
         "canonical focal": f"{model.canonical_focal:g} pixels",
-        "network": {name: value for name, value in model.network.items() if not isinstance(value, dict)},
+        "network": {name: value for name, value in model.network.items() if _is_new(name, value)},
         "exported": f"{model.created} by OneDepth {model.onedepth}, format {model.format}",
     }
     return facts, {"path": str(path), "bytes": path.stat().st_size, **model.to_dict()}
+
+
+def _is_new(name: str, value: object) -> bool:
+    """Whether an entry of the network's configuration says what no other fact does, in one line."""
+    from onedepth.predict.metadata import ModelInfo
+
+    return name not in ModelInfo.__dataclass_fields__ and not isinstance(value, dict)

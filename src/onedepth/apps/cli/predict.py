@@ -76,14 +76,14 @@ def predict(
         max_pixels=given.pixel_limit(max_pixels),
         writer_options=given.writer_options(endings, png_scale, colormap),
     )
-    jobs, failures = given.plan(paths, output, endings)
+    plan = given.plan(paths, output, endings)
     given.check_folder(output)
-    report = Report(failures)
-    if jobs:
+    report = Report(plan.failures, plan.duplicates, plan.depth_files)
+    if plan.jobs:
         keep_page = page and not overwrite and (output / _PAGE).exists()
         wanted = Page(output / _PAGE, colormap) if page and not keep_page else None
-        predict_jobs(jobs, load(model, device), options, wanted, report)
+        predict_jobs(plan.jobs, load(model, device), options, wanted, report)
         if keep_page:
             say(f"page: {output / _PAGE} exists (kept; --overwrite renews it)")
-    print_report(report, output, len(jobs))
+    print_report(report, output, len(plan.jobs))
     raise typer.Exit(report.exit_code)
