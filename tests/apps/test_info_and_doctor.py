@@ -7,14 +7,17 @@ from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from onedepth import __version__
+from onedepth import Camera, DepthMap, __version__
 from onedepth.apps.cli import app, doctor
+from onedepth.distortion import Fisheye
+from onedepth.files.cameras import camera_from_dict, write_camera
 from onedepth.predict.modelfile import MODEL_VARIABLE
-from tiny_model import METADATA
+from tiny_model import METADATA, write_tiny_model
 
 
 def _run(*arguments: object) -> tuple[int, str, str]:
@@ -63,6 +66,65 @@ def test_info_of_a_photo(tmp_path: Path, film: int | None, source: str) -> None:
     code, out, _ = _run("info", path)
     assert code == 0
     assert ("from EXIF, ±3 %" if film else "assumed, ±30 %") in out
+
+
+def test_info_says_nothing_of_a_model_twice(tmp_path: Path) -> None:
+    network = {"encoder": "small", "input_sizes": [[64, 48]], "canonical_focal": 100.0, "nested": {"a": 1}}
+    path = write_tiny_model(tmp_path / "model.onnx", {**METADATA, "network": network})
+    code, out, _ = _run("info", path)
+    assert code == 0
+    assert "small" in out
+    assert "input_sizes" not in out
+    assert "canonical_focal" not in out
+
+
+@pytest.mark.parametrize("suffix", [".png", ".npz", ".exr", ".tiff", ".pfm"])
+def test_info_of_a_depth_file(tmp_path: Path, suffix: str) -> None:
+    values = np.full((40, 60), 2, np.float32)
+    values[:10] = 0
+    camera = Camera.from_focal(50, 60, 40)
+    path = tmp_path / f"depth{suffix}"
+    DepthMap(values, "metric", camera, source="tiny 1.0").save(path)
+    facts = _json("info", path)
+    assert (facts["kind"], facts["width"], facts["height"]) == ("metric", 60, 40)
+    assert (facts["valid"], facts["median"], facts["source"]) == (0.75, 2, "tiny 1.0")
+    assert facts["camera"]["fx"] == 50
+    code, out, _ = _run("info", path)
+    assert code == 0
+    assert all(word in out for word in ("metric, in m", "75 % of pixels", "2 to 2", "tiny 1.0", "50 pixels"))
+
+
+def test_info_of_a_depth_map_without_depth_or_camera(tmp_path: Path) -> None:
+    DepthMap(np.zeros((4, 6), np.float32), "scaled").save(tmp_path / "none.npz")
+    facts = _json("info", tmp_path / "none.npz")
+    assert (facts["valid"], facts["median"], facts["camera"]) == (0, None, None)
+    assert "not in the file" in _run("info", tmp_path / "none.npz")[1]
+
+
+def test_info_of_a_camera_file(tmp_path: Path) -> None:
+    camera = Camera.from_focal(50, 60, 40, distortion=Fisheye(0.1, 0, 0, 0))
+    write_camera(camera, tmp_path / "camera.json")
+    assert camera_from_dict(_json("info", tmp_path / "camera.json")["camera"]) == camera
+    code, out, _ = _run("info", tmp_path / "camera.json")
+    assert code == 0
+    assert all(word in out for word in ("camera file", "60 x 40", "50 pixels", "Fisheye(k1=0.1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("cloud.ply", "ply", "ply is written only"),
+        ("notes.txt", "hello", "not a camera file of a known format"),
+        ("foreign.npz", "PK", "cannot be read as npz"),
+        ("calib.txt", "P2: 50 0 30 0 0 50 20 0 0 0 1 0", "does not carry the image size"),
+    ],
+)
+def test_info_of_other_files_is_one_plain_line(tmp_path: Path, name: str, content: str, reason: str) -> None:
+    (tmp_path / name).write_text(content)
+    code, out, err = _run("info", tmp_path / name)
+    assert (code, out) == (2, "")
+    assert reason in err
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,9 @@ def _size(table: Table, key: str, size: Size | None) -> Size:
         width, height = _numbers(table, key, 2)
         return int(width), int(height)
     if size is None:
-        raise NoSizeError("does not carry the image size; pass size=(width, height) of its photo")
+        raise NoSizeError(
+            "does not carry the image size; pass size=(width, height) of its photo (predict does)"
+        )
     return size
 
 
