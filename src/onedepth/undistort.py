@@ -3,7 +3,9 @@
 Both go a few rows at a time: of a large photo, whole maps of positions would take more than the network does.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +16,8 @@ from onedepth.errors import CameraError
 
 Pixels = npt.NDArray[np.float32]
 
-_POINTS_AT_ONCE = 65536  # temporaries stay in the cache
+_THREADS = 4
+_POINTS_AT_ONCE = 32768  # temporaries stay in the cache
 _NOWHERE = -1000.0  # a position outside every image
 _LARGEST_SIDE = 32766  # cv2.remap counts pixels in 16 bits
 
@@ -47,11 +50,15 @@ def undistort_image(
     import cv2
 
     view = np.empty_like(pixels)
-    for rows, x, y in _positions(pinhole, camera):
+
+    def fill(rows: slice) -> None:
+        x, y = _positions(rows, pinhole, camera)
         block = cv2.remap(pixels, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         inside = _inside(x, y, camera)
         block[~inside] = 0
         view[rows], valid[rows] = block.reshape(view[rows].shape), inside
+
+    _in_blocks(fill, pinhole)
     return view, pinhole, valid
 
 
@@ -84,10 +91,12 @@ def distort_map(
     _check_size(values, pinhole, "depth map")
     out = np.zeros((camera.height, camera.width), np.float32)
     mask = np.zeros(out.shape, np.bool_)
-    for rows, x, y in _positions(camera, pinhole):
+
+    def fill(rows: slice) -> None:
+        x, y = _positions(rows, camera, pinhole)
         inside = _inside(x, y, pinhole)
         if not inside.any():
-            continue
+            return
         near = _rows_around(y[inside], pinhole.height)
         known = np.isfinite(values[near])
         if valid is not None:
@@ -98,19 +107,26 @@ def distort_map(
         share = cv2.remap(known.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         mask[rows] = inside & (share > 1 - 1e-4)
         np.copyto(out[rows], block, where=mask[rows])
+
+    _in_blocks(fill, camera)
     return out, mask
 
 
-def _positions(to: Camera, source: Camera) -> Iterator[tuple[slice, Pixels, Pixels]]:
-    """Where the pixels of `to` are in `source`: rows, and their x and y with centres at integers (cv2)."""
-    u = np.arange(to.width) + 0.5
+def _in_blocks(fill: Callable[[slice], None], to: Camera) -> None:
+    """Call `fill` for blocks of rows that cover the image of `to`, in several threads."""
     step = max(1, _POINTS_AT_ONCE // to.width)
-    for top in range(0, to.height, step):
-        rows = slice(top, min(top + step, to.height))
-        v = np.arange(rows.start, rows.stop) + 0.5
-        points = to.unproject(np.stack(np.meshgrid(u, v), axis=-1), 1.0)
-        at = np.nan_to_num(source.project(points) - 0.5, nan=_NOWHERE).astype(np.float32)
-        yield rows, np.ascontiguousarray(at[..., 0]), np.ascontiguousarray(at[..., 1])
+    blocks = [slice(top, min(top + step, to.height)) for top in range(0, to.height, step)]
+    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+        for _ in pool.map(fill, blocks):
+            pass
+
+
+def _positions(rows: slice, to: Camera, source: Camera) -> tuple[Pixels, Pixels]:
+    """Where the pixels of rows of `to` are in `source`: x and y, centres at integers as cv2 wants them."""
+    v, u = np.mgrid[rows, : to.width] + 0.5
+    points = to.unproject(np.stack([u, v], axis=-1), 1.0)
+    at = np.nan_to_num(source.project(points) - 0.5, nan=_NOWHERE).astype(np.float32)
+    return np.ascontiguousarray(at[..., 0]), np.ascontiguousarray(at[..., 1])
 
 
 def _rows_around(y: Pixels, height: int) -> slice:
