@@ -74,7 +74,7 @@ def marked(clock: Clock) -> Iterator[None]:
 
     from onedepth.networks.depthnet import DepthNet
 
-    encode, decode, iterate = DepthNet.encode, DepthNet.decode, DataLoader.__iter__
+    encode, decode, iterate = DepthNet.encode, DepthNet.decode_scales, DataLoader.__iter__
 
     def marked_encode(self: DepthNet, *arguments: Any) -> Any:
         clock.end("other")
@@ -103,7 +103,7 @@ def marked(clock: Clock) -> Iterator[None]:
     ]
     with (
         mock.patch.object(DepthNet, "encode", marked_encode),
-        mock.patch.object(DepthNet, "decode", marked_decode),
+        mock.patch.object(DepthNet, "decode_scales", marked_decode),
         mock.patch.object(DataLoader, "__iter__", marked_batches),
     ):
         yield
@@ -133,6 +133,8 @@ def measure(recipe: Any, data: Path, steps: int) -> tuple[float, dict[str, float
             on_progress=lambda _: times.append(time.monotonic()),
         )
     clock.seconds["loading"] += child_cpu_seconds() - children
+    if unseen := [phase for phase in PHASES if clock.seconds[phase] == 0]:
+        raise SystemExit(f"error: {', '.join(unseen)} took no time; the marks no longer fit the trainer")
     first = steps // 5
     return recipe.batch * (steps - 1 - first) / (times[-1] - times[first]), clock.seconds
 
