@@ -132,4 +132,4 @@ def test_no_tracked_file_names_a_path_of_somebodys_machine(tracked: list[str]) -
 
 def test_a_machine_path_would_be_found() -> None:
     assert MACHINE_PATH.search("open('" + os.sep.join(["", "home", "ann", "x.png"]) + "')")
-    assert not MACHINE_PATH.search("https://example.org/home/page and ./work/x")
+    assert not MACHINE_PATH.search("https://example.org/home/page and ./home/x")
