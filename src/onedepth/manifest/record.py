@@ -90,7 +90,7 @@ class Record(BaseModel):
         camera: Intrinsics of the stored image (centres at integer + 0.5); None where they are unknown.
         scene: Records of one scene (room, drive, clip) share it; splits must not.
         split: `train`, `val`, `test`, or the data set's own name for it.
-        neighbours: Locators of the images before and after, in time; empty for single photos and ends of clips.
+        neighbours: Locators of the images before and after, in time; none at the ends of clips.
         right: Locator of the right image of a rectified pair.
         baseline: Metres between the two views of the pair.
         pose: Camera to world, 4 x 4 row by row, OpenCV axes, in metres (or the label's units).
