@@ -1,0 +1,130 @@
+"""Walk through data folders: sorted, never in circles, never out of the root.
+
+Links inside the root are followed. One that leaves the root, or leads back to a folder it lies in, is an
+error that names it: left out in silence, a data set would shrink without anybody knowing.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from onedepth.errors import DataError
+from onedepth.files.image_kinds import IMAGE_SUFFIXES
+
+PHOTOS = tuple(sorted(IMAGE_SUFFIXES))
+
+
+def natural(name: str) -> tuple[tuple[int, str], ...]:
+    """Sort key by which frame-2 comes before frame-10."""
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name))
+
+
+def data_root(root: Path) -> Path:
+    """The folder to read, absolute.
+
+    Raises:
+        DataError: There is no such folder.
+    """
+    if not root.is_dir():
+        found = "is a file" if root.exists() else "no such folder"
+        raise DataError(f"{root}: {found}; expected the folder of the data set")
+    return Path(os.path.abspath(root))
+
+
+def existing(path: Path, what: str) -> Path:
+    """`path`, if it exists.
+
+    Raises:
+        DataError: It does not; `what` says what it should be.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: missing; expected {what}")
+    return path
+
+
+def inside(path: Path, root: Path) -> Path:
+    """`path`, if it lies in `root` when all links are followed.
+
+    Raises:
+        DataError: It leaves the root.
+    """
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise DataError(
+            f"{path}: leaves the folder {root} (leads to {path.resolve()}); copy the data into it"
+        )
+    return path
+
+
+def files_in(folder: Path, suffixes: tuple[str, ...] = PHOTOS, *, root: Path | None = None) -> list[Path]:
+    """Files of one folder with one of these (lower-case) suffixes, in natural order; hidden ones left out.
+
+    Raises:
+        DataError: The folder is missing, or a file is a link that leaves `root` (default: the folder).
+    """
+    names = _names(folder)
+    wanted = [folder / name for name in names if name.lower().endswith(suffixes)]
+    return [inside(path, root or folder) if path.is_symlink() else path for path in wanted if path.is_file()]
+
+
+def folders_in(folder: Path, *, root: Path | None = None) -> list[Path]:
+    """Sub-folders in natural order; hidden ones left out.
+
+    Raises:
+        DataError: The folder is missing, or a sub-folder is a link that leaves `root` or leads in a circle.
+    """
+    return [_checked(folder / name, root or folder) for name in _names(folder) if (folder / name).is_dir()]
+
+
+def walk(root: Path) -> Iterator[Path]:
+    """Yield `root` and all folders below it, parents first, in natural order; hidden ones left out.
+
+    A folder that several links lead to is listed once.
+
+    Raises:
+        DataError: A link leaves the root or leads in a circle.
+    """
+    seen: set[Path] = set()
+
+    def below(folder: Path) -> Iterator[Path]:
+        real = folder.resolve()
+        if real not in seen:
+            seen.add(real)
+            yield folder
+            for child in folders_in(folder, root=root):
+                yield from below(child)
+
+    yield from below(root)
+
+
+def folders_with(root: Path, name: str, what: str) -> list[Path]:
+    """Folders at or below `root` that hold a file or folder of this name, in natural order.
+
+    Raises:
+        DataError: There is none; `what` says what it would be.
+    """
+    found = [folder for folder in walk(root) if (folder / name).exists()]
+    if not found:
+        raise DataError(f"{root}: no {name} in it or below it; expected {what}")
+    return found
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be listed ({error.strerror or error})") from error
+    return sorted(
+        (name for name in names if not name.startswith(".")), key=lambda name: (natural(name), name)
+    )
+
+
+def _checked(folder: Path, root: Path) -> Path:
+    if not folder.is_symlink():
+        return folder
+    target = folder.resolve()
+    if folder.parent.resolve().is_relative_to(target):
+        raise DataError(
+            f"{folder}: a link to a folder that it lies in ({target}), an endless loop; remove it"
+        )
+    return inside(folder, root)
