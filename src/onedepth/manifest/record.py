@@ -18,6 +18,8 @@ LabelKind = Literal["metric", "scaled", "affine", "coarse"]
 Quantity = Literal["depth", "distance", "disparity"]
 Encoding = Literal[
     "png16",
+    "png8",
+    "png8_inverted",
     "npy",
     "npz",
     "exr",
