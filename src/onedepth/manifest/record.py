@@ -60,12 +60,15 @@ class Label(BaseModel):
         file: Locator of the stored raster (or point file).
         kind: What it can teach: `metric` depth in metres at the image's resolution, `scaled` depth up to one
             factor, `affine` disparity up to scale and shift, `coarse` metres at a lower resolution.
-        encoding: How the file stores numbers.
+        encoding: How the file stores numbers. Of PNG 0 is not measured; `png8_inverted` stores 255 minus
+            the number, `png16` refuses 8 bits (mostly pictures of depth), `png8` takes them.
         quantity: What the numbers are: z-depth, distance along the ray, or disparity (inverse depth).
         scale: Stored number times this, plus `offset`, is in metres (1/metres for disparity) or in units.
         offset: Added after scaling.
         mask: Locator of a raster of the label's size: trusted where its value is `mask_at_least` or more.
         mask_at_least: Smallest trusted value of the mask.
+        sky_at: Stored number from which on a pixel shows the sky (or the far plane of a renderer), which is
+            no measurement.
         to_camera: Point files only: 3 x 4 matrix, row by row, from the sensor's to the camera's axes.
     """
 
@@ -79,6 +82,7 @@ class Label(BaseModel):
     offset: Finite = 0.0
     mask: Annotated[str, Field(min_length=1)] | None = None
     mask_at_least: int = 1
+    sky_at: Positive | None = None
     to_camera: Annotated[tuple[Finite, ...], Field(min_length=12, max_length=12)] | None = None
 
 
