@@ -11,8 +11,9 @@ from loss_cases import HEIGHT, WIDTH, generator, pinhole, planes_of, scene, smoo
 from onedepth import losses
 from onedepth.errors import DataError
 from onedepth.losses.draws import draw_valid
+from onedepth.losses.geometry import strided, unproject
 from onedepth.losses.normals import normals_at
-from onedepth.losses.pairwise_normal import compare_pairs, draw_edge_pairs, guides, sobel
+from onedepth.losses.pairwise_normal import compare_pairs, draw_edge_pairs, guides, sobel, sparse_guides
 from onedepth.losses.plane_normal import draw_plane_triplets
 from onedepth.losses.virtual_normal import spans_plane
 
@@ -68,8 +69,8 @@ def test_normals_at_chosen_pixels_are_the_dense_ones():
     normals, usable = losses.surface_normals(depth, mask, pinhole())
     chosen, chosen_usable = normals_at(depth, mask, index, pinhole())
     assert torch.equal(chosen_usable, usable.flatten(1).flip(1))
-    expected = normals.flatten(2).flip(2).transpose(1, 2)
-    torch.testing.assert_close(chosen[chosen_usable], expected[chosen_usable])
+    expected = normals.flatten(2).flip(2).movedim(1, 2)
+    torch.testing.assert_close(chosen.movedim(1, 2)[chosen_usable], expected[chosen_usable])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -131,7 +132,8 @@ def test_triplets_on_a_line_or_in_one_spot_are_rejected():
     line = torch.tensor([[0.0, 0, 1], [1, 1, 2], [2, 2, 3.1]])
     spot = torch.tensor([[0.0, 0, 1], [0.003, 0, 1], [0, 0.004, 1]])
     good = torch.tensor([[0.0, 0, 1], [1, 0, 1], [0.5, 1, 1]])
-    assert spans_plane(torch.stack([line, spot, good])).tolist() == [False, False, True]
+    points = torch.stack([line, spot, good])  # triangle, corner, coordinate
+    assert spans_plane(points.permute(2, 1, 0)).tolist() == [False, False, True]
 
 
 def test_drawn_pixels_are_valid_and_even():
@@ -153,19 +155,12 @@ def test_normal_losses_need_no_scale_and_vanish_for_a_scaled_scene():
 
 
 def test_pairs_compare_angles():
-    ours, theirs = (F.normalize(torch.randn(1, 3, 2, 3, generator=generator(k)), dim=1) for k in (1, 2))
-    pairs = torch.tensor([[[0, 5], [2, 3], [1, 1]]])
-    usable = torch.ones(1, 1, 2, 3, dtype=torch.bool)
-    usable[..., 1, 0] = False  # pixel 3
-    at_pairs = ours.flatten(2)[0].T[pairs]
-    error, cosine, real = compare_pairs(at_pairs, theirs, usable, pairs)
-    a, b = ours.flatten(2)[0].T, theirs.flatten(2)[0].T
-    for k, (i, j) in enumerate(pairs[0].tolist()):
-        assert cosine[0, k].item() == pytest.approx(abs(float(b[i] @ b[j])), abs=1e-6)
-        assert error[0, k].item() == pytest.approx(
-            abs(abs(float(a[i] @ a[j])) - abs(float(b[i] @ b[j]))), abs=1e-6
-        )
-    assert real.tolist() == [[True, False, True]]
+    ours, theirs = (F.normalize(torch.randn(1, 3, 4, 2, generator=generator(k)), dim=1) for k in (1, 2))
+    error, cosine = compare_pairs(ours, theirs)
+    for k in range(4):
+        expected, found = (abs(float(n[0, :, k, 0] @ n[0, :, k, 1])) for n in (theirs, ours))
+        assert cosine[0, k].item() == pytest.approx(expected, abs=1e-6)
+        assert error[0, k].item() == pytest.approx(abs(found - expected), abs=1e-6)
 
 
 def corner(height=40, width=60):
@@ -184,7 +179,7 @@ def test_edges_of_the_normals_guide_across_the_edge():
     assert columns.min() >= 26
     assert columns.max() <= 33
     assert (directions[0, 0][anchors[0, 0]].abs() > 0.99).all()
-    pairs, inside = draw_edge_pairs((anchors, directions), 50, generator())
+    pairs, inside = draw_edge_pairs((anchors, directions), 50, generator(), size=(40, 60))
     assert inside.all()
     column = (pairs % 60).view(50, 3, 2)
     row = (pairs // 60).view(50, 3, 2)
@@ -195,6 +190,23 @@ def test_edges_of_the_normals_guide_across_the_edge():
     middle = steps[:, 1].abs()
     assert middle.min() >= 6
     assert middle.max() <= 38
+
+
+def test_every_second_row_and_column_find_the_same_edge():
+    depth, mask, intrinsics = corner()
+    guide = sparse_guides(depth, mask, intrinsics, None, window=5, stride=2)
+    pairs, inside = draw_edge_pairs(guide, 200, generator(), size=(40, 60))
+    column = (pairs % 60)[inside].view(-1, 2)
+    assert len(column) > 300
+    middle = column[1::3]  # of a, b, c, d the pair b, c: one on either wall, up to two pixels off
+    assert ((middle < 33).any(1) & (middle > 26).any(1)).all()
+
+
+def test_strided_intrinsics_see_the_same_rays():
+    intrinsics = torch.tensor([[60.0, 50.0, 30.0, 20.0]], dtype=torch.float64)
+    rays = unproject(torch.ones(1, 1, 41, 61, dtype=torch.float64), intrinsics)
+    fewer = unproject(torch.ones(1, 1, 14, 21, dtype=torch.float64), strided(intrinsics, 3))
+    torch.testing.assert_close(fewer, rays[..., ::3, ::3])
 
 
 def test_image_edges_guide_too_but_depth_jumps_do_not():

@@ -76,6 +76,20 @@ def rays_at(index: Tensor, intrinsics: Tensor, width: int, dtype: torch.dtype) -
     return torch.stack([x, y, torch.ones_like(x)], -1)
 
 
+def strided(intrinsics: Tensor, stride: int) -> Tensor:
+    """Intrinsics of the raster that keeps every stride-th row and column, the first ones among them.
+
+    Args:
+        intrinsics: (B, 4).
+        stride: >= 1.
+
+    Returns:
+        Tensor (B, 4). The centre of a kept pixel at u is at (u - 0.5) / stride + 0.5 afterwards.
+    """
+    shift = intrinsics.new_tensor([0.0, 0.0, 0.5, 0.5])
+    return (intrinsics - shift) / stride + shift
+
+
 def project(points: Tensor, intrinsics: Tensor, *, nearest: float = 1e-3) -> tuple[Tensor, Tensor]:
     """Pixels where points appear.
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from onedepth.losses.geometry import pixel_grid
 from onedepth.losses.masked import TINY, fill, weights
 from onedepth.losses.precision import full_precision
+from onedepth.losses.triangles import unit
 
 #: Smallest share of a window that must be valid.
 _ENOUGH = 0.5
@@ -42,7 +43,7 @@ def surface_normals(
     u, v = pixel_grid(depth.shape[-2], depth.shape[-1], depth)
     camera = intrinsics.to(depth.dtype)[..., None, None, None].unbind(1)
     normals, solved = _solve(by_square, by_depth, u, v, camera)
-    return normals.squeeze(1).movedim(-1, 1), (number >= _ENOUGH * window**2) & mask & solved
+    return normals.squeeze(2), (number >= _ENOUGH * window**2) & mask & solved
 
 
 @full_precision
@@ -59,7 +60,7 @@ def normals_at(
         window: side of the window, odd.
 
     Returns:
-        normals (B, K, 3) and bool (B, K).
+        normals (B, 3, K) and bool (B, K).
     """
     depth, width = fill(depth, mask), depth.shape[-1]
     edge = window // 2
@@ -67,10 +68,8 @@ def normals_at(
     row = torch.div(index, width, rounding_mode="floor")[..., None, None] + step[:, None]
     column = (index % width)[..., None, None] + step
     place = (row * (width + 2 * edge) + column).flatten(1)
-    z, seen = (
-        F.pad(values, (edge,) * 4).flatten(1).gather(1, place).reshape(*index.shape, window**2)
-        for values in (depth, weights(mask, depth.dtype))
-    )
+    z = F.pad(depth, (edge,) * 4).flatten(1).gather(1, place).reshape(*index.shape, window**2)
+    seen = z > 0
     offset = (step - edge).to(z.dtype)
     dv, du = (grid.flatten() for grid in torch.meshgrid(offset, offset, indexing="ij"))
     kernels = torch.stack([torch.ones_like(du), du, dv, du * du, du * dv, dv * dv], -1)
@@ -78,8 +77,8 @@ def normals_at(
     u, v = (index % width) + 0.5, torch.div(index, width, rounding_mode="floor") + 0.5
     camera = intrinsics.to(z.dtype)[..., None].unbind(1)
     normals, solved = _solve(by_square.unbind(-1), by_depth.unbind(-1), u, v, camera)
-    centre = seen[..., window**2 // 2] > 0
-    return normals, (seen.sum(-1) >= _ENOUGH * window**2) & centre & solved
+    centre = seen[..., window**2 // 2]
+    return normals, (torch.count_nonzero(seen, -1) >= _ENOUGH * window**2) & centre & solved
 
 
 def _moments(values: Tensor, window: int) -> list[Tensor]:
@@ -112,7 +111,7 @@ def _solve(
     v: Tensor,
     camera: tuple[Tensor, ...],
 ) -> tuple[Tensor, Tensor]:
-    """Fit 1/z = a + b du + c dv, weighted by z^2, and turn (a, b, c) into a unit normal (..., 3)."""
+    """Fit 1/z = a + b du + c dv, weighted by z^2, and turn (a, b, c) into a unit normal (B, 3, ...)."""
     total = by_square[0].clamp_min(TINY)
     mu, mv, muu, muv, mvv = (moment / total for moment in by_square[1:])
     d, du, dv = (moment / total for moment in by_depth)
@@ -124,5 +123,5 @@ def _solve(
     b, c = (cvv * cu - cuv * cv) / safe, (cuu * cv - cuv * cu) / safe
     a = d - b * mu - c * mv
     fx, fy, cx, cy = camera
-    plane = torch.stack([fx * b, fy * c, a - b * (u - cx) - c * (v - cy)], -1)
-    return F.normalize(plane, dim=-1, eps=TINY), solved
+    plane = torch.stack([fx * b, fy * c, a - b * (u - cx) - c * (v - cy)])
+    return unit(plane, TINY).movedim(0, 1), solved

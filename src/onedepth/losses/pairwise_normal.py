@@ -10,9 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from onedepth.losses.draws import draw_valid, uniform
-from onedepth.losses.masked import check_maps, fill, masked_mean
+from onedepth.losses.geometry import strided
+from onedepth.losses.masked import check_maps, fill, masked_mean, weights
 from onedepth.losses.normals import normals_at, surface_normals
 from onedepth.losses.precision import full_precision
+from onedepth.losses.triangles import unit
 
 #: Sobel response of log depth that parts two surfaces: 10 % from pixel to pixel (the weights sum to 8).
 _JUMP = 0.8
@@ -29,6 +31,7 @@ def pairwise_normal(
     generator: torch.Generator,
     number: int = 1000,
     window: int = 5,
+    stride: int = 2,
 ) -> Tensor:
     """Edge-guided and random pair-wise normal loss, in (canonical) depth space.
 
@@ -45,20 +48,22 @@ def pairwise_normal(
         generator: source of randomness.
         number: edge pairs, and as many random pairs, per image.
         window: side of the window of the normals.
+        stride: edges are looked for on every stride-th row and column (a pair starts 3 to 19 pixels from its
+            edge, so a pixel more or less is nothing, and half the search is a quarter of the time); 1 for all.
 
     Returns:
         Tensor (B,), in [0, 3].
     """
     check_maps(prediction, target, mask)
     with torch.no_grad():
-        theirs, usable = surface_normals(target, mask, intrinsics, window=window)
-        edge_pairs, inside = draw_edge_pairs(
-            guides(target, mask, theirs, usable, image), (number + 2) // 3, generator
-        )
-        random_pairs = draw_valid(usable.flatten(1), 2 * number, generator).reshape(-1, number, 2)
-    pairs = torch.cat([edge_pairs, random_pairs], 1)
+        guide = sparse_guides(target, mask, intrinsics, image, window=window, stride=stride)
+        edge_pairs, inside = draw_edge_pairs(guide, (number + 2) // 3, generator, size=mask.shape[-2:])
+        random_pairs = draw_valid(mask.flatten(1), 2 * number, generator).reshape(-1, number, 2)
+        pairs = torch.cat([edge_pairs, random_pairs], 1)
+        theirs, usable = normals_at(target, mask, pairs.flatten(1), intrinsics, window=window)
     ours, _ = normals_at(prediction, mask, pairs.flatten(1), intrinsics, window=window)
-    error, cosine, real = compare_pairs(ours.reshape(*pairs.shape, 3), theirs, usable, pairs)
+    error, cosine = compare_pairs(*(n.reshape(*n.shape[:2], *pairs.shape[1:]) for n in (ours, theirs)))
+    real = usable.view_as(pairs).all(-1)
     on_edge = torch.zeros_like(real)
     on_edge[:, : inside.shape[1]] = inside
     at_random = torch.arange(real.shape[1], device=real.device) >= inside.shape[1]
@@ -69,26 +74,18 @@ def pairwise_normal(
     )
 
 
-def compare_pairs(
-    ours: Tensor, theirs: Tensor, usable: Tensor, pairs: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Compare the angles between the normals of pixel pairs.
+def compare_pairs(ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
+    """Compare the angles between the normals of pairs.
 
     Args:
-        ours: (B, P, 2, 3) normals of the prediction at the pairs.
-        theirs: (B, 3, H, W) normals of the target.
-        usable: bool (B, 1, H, W).
-        pairs: int64 (B, P, 2), indices into the flattened pixels.
+        ours: (B, 3, P, 2) normals of the prediction at both ends.
+        theirs: (B, 3, P, 2) normals of the target.
 
     Returns:
-        error (B, P), target's |cosine| (B, P), and bool (B, P): both ends usable.
+        error (B, P), and the target's |cosine| (B, P).
     """
-    place = pairs.flatten(1).unsqueeze(1).expand(-1, 3, -1)
-    ends = theirs.flatten(2).gather(2, place).reshape(pairs.shape[0], 3, -1, 2)
-    target_cosine = (ends[..., 0] * ends[..., 1]).sum(1).abs()
-    cosine = (ours[:, :, 0] * ours[:, :, 1]).sum(-1).abs()
-    real = usable.flatten(1).gather(1, pairs.flatten(1)).view_as(pairs).all(-1)
-    return (cosine - target_cosine).abs(), target_cosine, real
+    cosine, target_cosine = ((n[..., 0] * n[..., 1]).sum(1).abs() for n in (ours, theirs))
+    return (cosine - target_cosine).abs(), target_cosine
 
 
 def sobel(values: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,6 +101,16 @@ def sobel(values: Tensor) -> tuple[Tensor, Tensor]:
     columns = padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]
     rows = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
     return columns[..., 2:] - columns[..., :-2], rows[..., 2:, :] - rows[..., :-2, :]
+
+
+def sparse_guides(
+    target: Tensor, mask: Tensor, intrinsics: Tensor, image: Tensor | None, *, window: int, stride: int
+) -> tuple[Tensor, Tensor]:
+    """`guides` of every stride-th row and column."""
+    target, mask = target[..., ::stride, ::stride], mask[..., ::stride, ::stride]
+    image = None if image is None else image[..., ::stride, ::stride]
+    normals, usable = surface_normals(target, mask, strided(intrinsics, stride), window=window)
+    return guides(target, mask, normals, usable, image)
 
 
 def guides(
@@ -124,31 +131,34 @@ def guides(
     Returns:
         anchors bool (B, 1, H, W) and unit directions (B, 2, H, W) as x, y.
     """
-    right, down = _strongest(normals)
-    anchors = _strong(right, down, usable)
+    right, down, square = _strongest(normals)
+    anchors = _strong(square, usable)
     if image is not None:
-        image_right, image_down = sobel(image.to(target.dtype).mean(1, keepdim=True))
-        on_image = _strong(image_right, image_down, usable) & ~anchors
+        image_right, image_down, square = _strongest(image.to(target.dtype).mean(1, keepdim=True))
+        on_image = _strong(square, usable) & ~anchors
         anchors = anchors | on_image
         right, down = torch.where(on_image, image_right, right), torch.where(on_image, image_down, down)
-    steps = sobel(fill(target, mask, 1.0).clamp_min(1e-6).log())
-    jump = (
-        torch.hypot(*steps) > 0.8
-    )  # about 10 % of the depth from one pixel to the next (Sobel weights sum to 8)
-    jump = F.max_pool2d(jump.to(target.dtype), 5, 1, 2) > 0
-    return anchors & usable & ~jump, F.normalize(torch.cat([right, down], 1), dim=1)
+    _, _, square = _strongest(fill(target, mask, 1.0).clamp_min(1e-6).log())
+    jump = F.max_pool2d(weights(square > _JUMP**2, target.dtype), 5, 1, 2) > 0
+    return anchors & usable & ~jump, unit(torch.cat([right, down], 1).movedim(1, 0)).movedim(0, 1)
 
 
-def _strongest(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Sobel responses of the channel that changes most, per pixel."""
-    right, down = sobel(values)
-    channel = torch.hypot(right, down).argmax(1, keepdim=True)
-    return right.gather(1, channel), down.gather(1, channel)
+def _strongest(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Sobel responses of the channel that changes most, per pixel, and their square (B, 1, H, W)."""
+    rights, downs = sobel(values)
+    squares = rights.square() + downs.square()
+    right, down, square = rights[:, :1], downs[:, :1], squares[:, :1]
+    for c in range(1, values.shape[1]):  # faster than argmax and gather along so short an axis
+        here = slice(c, c + 1)
+        wins = squares[:, here] > square
+        right, down = torch.where(wins, rights[:, here], right), torch.where(wins, downs[:, here], down)
+        square = torch.maximum(square, squares[:, here])
+    return right, down, square
 
 
-def _strong(right: Tensor, down: Tensor, usable: Tensor) -> Tensor:
-    size = fill(torch.hypot(right, down), usable)
-    return size > (0.1 * size.amax((1, 2, 3), keepdim=True)).clamp_min(1e-3)
+def _strong(square: Tensor, usable: Tensor) -> Tensor:
+    square = fill(square, usable)
+    return square > (0.01 * square.amax((1, 2, 3), keepdim=True)).clamp_min(1e-6)
 
 
 def draw_edge_pairs(
@@ -156,29 +166,34 @@ def draw_edge_pairs(
     number: int,
     generator: torch.Generator,
     *,
+    size: tuple[int, ...],
     reach: tuple[int, int] = (3, 19),
 ) -> tuple[Tensor, Tensor]:
     """Four points a, b | c, d on a line across each drawn edge pixel; the pairs ab, bc, cd.
 
     Args:
-        guide: anchors bool (B, 1, H, W) and unit directions (B, 2, H, W) as x, y.
+        guide: anchors bool (B, 1, h, w) and unit directions (B, 2, h, w) as x, y, of every stride-th row and
+            column of the raster.
         number: anchors per image.
         generator: source of randomness.
+        size: (H, W) of the raster.
         reach: smallest and largest distance from the edge, pixels; two distances are drawn for each side.
 
     Returns:
         pairs int64 (B, 3 * number, 2) and bool (B, 3 * number): both ends inside the image, anchor real.
     """
     anchors, directions = guide
-    height, width = anchors.shape[-2:]
+    height, width = size
+    columns = anchors.shape[-1]
+    stride = -(-width // columns)
     index = draw_valid(anchors.flatten(1), number, generator)
     along = directions.flatten(2).gather(2, index.unsqueeze(1).expand(-1, 2, -1))
     share = uniform((*index.shape, 2, 2), generator, index.device).sort(-1).values.to(along.dtype)
     distance = reach[0] + (reach[1] - reach[0]) * share
     before, after = -distance[..., 0, :].flip(-1), distance[..., 1, :]
     offset = torch.cat([before, after], -1).unsqueeze(1) * along.unsqueeze(-1)
-    column = (index % width).unsqueeze(-1) + offset[:, 0].round().long()
-    row = torch.div(index, width, rounding_mode="floor").unsqueeze(-1) + offset[:, 1].round().long()
+    column = (index % columns * stride).unsqueeze(-1) + offset[:, 0].round().long()
+    row = (index // columns * stride).unsqueeze(-1) + offset[:, 1].round().long()
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
     inside = inside & anchors.flatten(1).any(-1)[:, None, None]
     points = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from onedepth.losses.draws import below
-from onedepth.losses.geometry import rays_at
 from onedepth.losses.masked import fill, masked_mean
 from onedepth.losses.precision import full_precision
-from onedepth.losses.virtual_normal import collinear, edges, triangle_normal
+from onedepth.losses.triangles import collinear, corner_rays, sides, small, triangle_normal, unit
 
 #: A triplet closer than this in both normalised image coordinates is rejected, as is a nearly collinear one.
 _NEAR = 0.007
@@ -48,16 +46,16 @@ def plane_normal(
     triplets, image, total = draw_plane_triplets(planes, mask, number, smallest, generator)
     if triplets.numel() == 0:
         return fill(prediction, torch.zeros_like(mask)).sum((1, 2, 3))
-    depth = fill(prediction, mask, 1.0).flatten()[triplets + image[:, None, None] * prediction[0].numel()]
-    rays = rays_at(triplets, intrinsics[image], prediction.shape[-1], prediction.dtype)
-    points = rays * depth.unsqueeze(-1)
-    sides = edges(rays)[..., :2]
-    good = ~collinear(sides) & ~(sides.abs() < _NEAR).any(-2).all(-1)
-    normals = triangle_normal(points)
-    facing = (normals * rays[..., 0, :]).sum(-1, keepdim=True)
-    normals = torch.where(facing > 0, -normals, normals)
-    mean = F.normalize(fill(normals, good.unsqueeze(-1).expand_as(normals)).sum(1), dim=-1, eps=1e-8)
-    error = masked_mean(1 - (normals * mean.unsqueeze(1)).sum(-1), good)
+    corners = triplets.movedim(-1, 0).contiguous()
+    rays = corner_rays(corners, intrinsics[image], prediction.shape[-1], prediction.dtype)
+    depth = fill(prediction, mask, 1.0).flatten()[corners + image[:, None] * prediction[0].numel()]
+    edges = sides(rays[:2])
+    good = ~collinear(edges) & ~small(edges, _NEAR)
+    normals = triangle_normal(rays * depth)
+    towards_us = (normals * rays[:, 0]).sum(0, keepdim=True) <= 0
+    normals = torch.where(towards_us, normals, -normals)
+    mean = unit(fill(normals, good.expand_as(normals)).sum(-1))
+    error = masked_mean(1 - (normals * mean.unsqueeze(-1)).sum(0), good)
     summed = error.new_zeros(prediction.shape[0]).index_add(0, image, error)
     return summed / total.clamp_min(1)
 

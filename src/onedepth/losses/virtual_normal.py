@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from onedepth.errors import DataError
 from onedepth.losses.draws import draw_valid
-from onedepth.losses.geometry import points_at
 from onedepth.losses.masked import check_maps, fill, masked_mean, portion, sum_smallest
 from onedepth.losses.precision import full_precision
+from onedepth.losses.triangles import collinear, corner_rays, sides, small, triangle_normal
 
-#: Two edges closer than 30 degrees to parallel make no plane: cos(30 deg) as the published code rounds it.
-COLLINEAR = 0.867
 #: Metres; a triplet that is thinner along all three axes is rejected.
 NEAR = 0.005
 
@@ -58,68 +55,31 @@ def virtual_normal(
             raise DataError("virtual_normal needs triplets or a generator to draw them")
         number = int(ratio * mask[0].numel())
         triplets = draw_valid(mask.flatten(1), 3 * number, generator).reshape(-1, number, 3)
-    prediction, target = fill(prediction, mask, 1.0), fill(target, mask, 1.0)
-    real = mask.flatten(1).gather(1, triplets.flatten(1)).view_as(triplets).all(-1)
-    points = points_at(target, triplets, intrinsics)
-    accepted = real & spans_plane(points)
-    ours = triangle_normal(points_at(prediction, triplets, intrinsics))
-    error = (ours - triangle_normal(points)).abs().sum(-1)
+    corners = triplets.movedim(-1, 0).contiguous()
+    real, ours, theirs = (_at(values, corners) for values in (mask, prediction, target))
+    rays = corner_rays(corners, intrinsics, prediction.shape[-1], prediction.dtype)
+    points = rays * fill(theirs, real, 1.0)
+    accepted = real.all(0) & spans_plane(points)
+    error = (triangle_normal(rays * fill(ours, real, 1.0)) - triangle_normal(points)).abs().sum(0)
     accepted_number = accepted.sum(-1)
     dropped = portion(drop, accepted_number)
     kept = masked_mean(error, accepted) * accepted_number - sum_smallest(error, accepted, dropped)
     return kept / (accepted_number - dropped).clamp_min(1)
 
 
-def edges(points: Tensor) -> Tensor:
-    """Edge vectors p2 - p1, p3 - p1, p3 - p2 of triangles.
-
-    Args:
-        points: (..., 3 points, 3 coordinates).
-
-    Returns:
-        Tensor (..., 3 edges, 3 coordinates).
-    """
-    first, second, third = points.unbind(-2)
-    return torch.stack([second - first, third - first, third - second], -2)
-
-
-def collinear(sides: Tensor, limit: float = COLLINEAR) -> Tensor:
-    """Whether two edges of a triangle are nearly parallel.
-
-    Args:
-        sides: (..., 3 edges, D coordinates).
-        limit: cosine beyond which they are.
-
-    Returns:
-        bool (...).
-    """
-    unit = F.normalize(sides, dim=-1, eps=1e-8)
-    cosine = (unit * unit.roll(1, -2)).sum(-1)
-    return (cosine.abs() > limit).any(-1)
-
-
 def spans_plane(points: Tensor) -> Tensor:
-    """Whether triplets are good enough for a normal: no two edges nearly parallel, not too close, in front.
+    """Whether triplets are good enough for a normal: no two sides nearly parallel, not too close, in front.
 
     Args:
-        points: (..., 3 points, 3 coordinates), metres.
+        points: (3 coordinates, 3 corners, ...), metres.
 
     Returns:
         bool (...).
     """
-    sides = edges(points.detach())
-    close = (sides.abs() < NEAR).any(-2).all(-1)
-    return ~collinear(sides) & ~close & (points[..., 2] > 1e-5).all(-1)
+    edges = sides(points.detach())
+    return ~collinear(edges) & ~small(edges, NEAR) & (points[2] > 1e-5).all(0)
 
 
-def triangle_normal(points: Tensor) -> Tensor:
-    """Unit normal (p2 - p1) x (p3 - p1); the zero vector where the points are collinear.
-
-    Args:
-        points: (..., 3 points, 3 coordinates).
-
-    Returns:
-        Tensor (..., 3).
-    """
-    first, second, third = points.unbind(-2)
-    return F.normalize(torch.linalg.cross(second - first, third - first), dim=-1, eps=1e-8)
+def _at(values: Tensor, corners: Tensor) -> Tensor:
+    """Values (B, 1, H, W) at flat pixel indices (3, B, K)."""
+    return values.flatten(1).expand(3, -1, -1).gather(2, corners)
