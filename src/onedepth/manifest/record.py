@@ -18,7 +18,6 @@ LabelKind = Literal["metric", "scaled", "affine", "coarse"]
 Quantity = Literal["depth", "distance", "disparity"]
 Encoding = Literal[
     "png16",
-    "png8",
     "png8_inverted",
     "npy",
     "npz",
@@ -26,7 +25,6 @@ Encoding = Literal[
     "pfm",
     "tiff",
     "dpt",
-    "flo",
     "hdf5",
     "velodyne",
     "colmap",
@@ -61,7 +59,7 @@ class Label(BaseModel):
         kind: What it can teach: `metric` depth in metres at the image's resolution, `scaled` depth up to one
             factor, `affine` disparity up to scale and shift, `coarse` metres at a lower resolution.
         encoding: How the file stores numbers. Of PNG 0 is not measured; `png8_inverted` stores 255 minus
-            the number, `png16` refuses 8 bits (mostly pictures of depth), `png8` takes them.
+            the number.
         quantity: What the numbers are: z-depth, distance along the ray, or disparity (inverse depth).
         scale: Stored number times this, plus `offset`, is in metres (1/metres for disparity) or in units.
         offset: Added after scaling.
