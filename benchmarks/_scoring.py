@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from onedepth.evaluate.align import align_median
+from onedepth.evaluate.align import align
 from onedepth.evaluate.metrics import depth_metrics
 
 Array = NDArray[np.float32]
@@ -61,10 +61,10 @@ def score(prediction: Array, truth: Array, protocol: Protocol) -> dict[str, Scor
     z, target = prediction[counts], truth[counts]
     if not target.size:
         return {}
-    by_alignment = {"none": z, "median": align_median(z, target)}
+    fits = {name: align(name, z, target) for name in ("none", "median")}
     return {
-        alignment: depth_metrics(np.clip(aligned, protocol.floor, protocol.cap), target)
-        for alignment, aligned in by_alignment.items()
+        name: depth_metrics(np.clip(fit.apply(z), protocol.floor, protocol.cap), target)
+        for name, fit in fits.items()
     }
 
 

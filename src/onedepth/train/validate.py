@@ -12,7 +12,7 @@ import torch
 from onedepth.data.sample import Pixels, Raster, Sample, SourceBatch
 from onedepth.data.sources import Source, open_source
 from onedepth.data.transforms import resize
-from onedepth.evaluate.align import align_median
+from onedepth.evaluate.align import align
 from onedepth.evaluate.metrics import depth_metrics
 from onedepth.networks.depthnet import DepthNet, canonical_scale
 from onedepth.train.optim import MovingAverage
@@ -21,6 +21,7 @@ from onedepth.train.setup import Run
 
 _BATCH = 8
 _PICTURES = 2  # per source
+_SCORES = ("abs_rel", "rmse", "log10", "silog", "delta1", "delta2", "delta3")
 _METRIC = ("metric", "coarse", "video")  # kinds whose stored label may be metric depth
 
 
@@ -117,6 +118,9 @@ def _batches(source: Source, network: DepthNet) -> Iterator[SourceBatch]:
 def _scores(predicted: Raster, truth: Raster) -> Iterator[tuple[str, float]]:
     valid = truth > 0
     prediction, target = predicted[valid], truth[valid]
-    yield from depth_metrics(prediction, target).items()
-    for name, value in depth_metrics(align_median(prediction, target), target).items():
-        yield f"median_{name}", value
+    fit = align("median", prediction, target)
+    # A network that has diverged scores NaN, not nothing.
+    aligned = fit.apply(prediction) if fit.ok else np.full_like(prediction, np.nan)
+    for prefix, depth in (("", prediction), ("median_", aligned)):
+        scores = depth_metrics(depth, target)
+        yield from ((f"{prefix}{name}", scores[name]) for name in _SCORES if name in scores)
