@@ -67,24 +67,50 @@ def read_pfm(path: Path, claims: Claims) -> DepthMap:
     return decode_floats(path, raster, settle(path, found, claims))
 
 
-def _raster(path: Path) -> tuple[Floats, int]:
-    """Native float32 (H, W), top row first, and the CRC-32 of the bytes in the file."""
-    with path.open("rb") as file:
-        header = _HEADER.match(file.read(_HEADER_BYTES))
-        if header is None:
-            raise DepthFileError(
-                f"{path}: is not a PFM file: it does not begin with Pf, width, height and scale"
-            )
-        if header[1] == b"F":
-            raise DepthFileError(f"{path}: is a colour PFM (PF), expected one channel (Pf)")
-        width, height = int(header[2]), int(header[3])
-        file.seek(header.end())
-        data = file.read(4 * width * height + 1)
-    if len(data) != 4 * width * height or not data:
+def pfm_size(data: bytes, where: str) -> tuple[int, int]:
+    """Width and height that a PFM file's first bytes claim.
+
+    Raises:
+        DepthFileError: Not a PFM, or colour.
+    """
+    header = _header(data[:_HEADER_BYTES], where)
+    return int(header[2]), int(header[3])
+
+
+def parse_pfm(data: bytes, where: str) -> Floats:
+    """Native float32 (H, W), top row first, of the bytes of a PFM file; `where` names it in errors.
+
+    Raises:
+        DepthFileError: Not a PFM, colour, or truncated.
+    """
+    header = _header(data[:_HEADER_BYTES], where)
+    width, height = int(header[2]), int(header[3])
+    pixels = memoryview(data)[header.end() :]
+    if len(pixels) != 4 * width * height or not pixels:
         raise DepthFileError(
-            f"{path}: holds {len(data)} bytes of pixels or more, expected {4 * width * height} for "
+            f"{where}: holds {len(pixels)} bytes of pixels or more, expected {4 * width * height} for "
             f"{width}x{height}; it is damaged"
         )
     # The sign of the scale is the byte order; its size is ignored, as every reader does.
     order = "<f4" if header[4].startswith(b"-") else ">f4"
-    return np.frombuffer(data, order).reshape(height, width)[::-1].astype(np.float32), zlib.crc32(data)
+    return np.frombuffer(pixels, order).reshape(height, width)[::-1].astype(np.float32)
+
+
+def _header(data: bytes, where: str) -> re.Match[bytes]:
+    header = _HEADER.match(data)
+    if header is None:
+        raise DepthFileError(
+            f"{where}: is not a PFM file: it does not begin with Pf, width, height and scale"
+        )
+    if header[1] == b"F":
+        raise DepthFileError(f"{where}: is a colour PFM (PF), expected one channel (Pf)")
+    return header
+
+
+def _raster(path: Path) -> tuple[Floats, int]:
+    """The raster, and the CRC-32 of its bytes in the file."""
+    with path.open("rb") as file:
+        header = _header(file.read(_HEADER_BYTES), str(path))
+        file.seek(0)
+        data = file.read(header.end() + 4 * int(header[2]) * int(header[3]) + 1)
+    return parse_pfm(data, str(path)), zlib.crc32(memoryview(data)[header.end() :])

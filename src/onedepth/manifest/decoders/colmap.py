@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from onedepth.errors import DataError
-from onedepth.manifest.colmap_model import ColmapModel, read_model
+from onedepth.manifest.colmap_model import ColmapImage, ColmapModel, read_model
 from onedepth.manifest.decoders import Array, View
 from onedepth.manifest.record import Label
 from onedepth.manifest.storage import local_path, split_locator
@@ -40,15 +40,19 @@ def decode(label: Label, view: View) -> Array:
     if original is None:
         raise DataError(f"{label.file}: the model has no camera {image.camera_id}, which the image refers to")
     camera = view.camera or original
-    where = np.searchsorted(model.point_ids, image.points)
-    where = np.minimum(where, max(0, len(model.point_ids) - 1))
-    known = (
-        (image.points >= 0) & (model.point_ids[where] == image.points) if len(model.point_ids) else where < 0
-    )
-    known &= model.errors[where] <= _LARGEST_ERROR if len(model.point_ids) else known
-    depth = model.points[where[known]] @ image.rotation[2] + image.translation[2]
+    known, points = _observed(model, image)
+    depth = points @ image.rotation[2] + image.translation[2]
     cells = np.floor(image.pixels[known] * (camera.width / original.width, camera.height / original.height))
     return _scatter(cells, depth, camera.height, camera.width)
+
+
+def _observed(model: ColmapModel, image: ColmapImage) -> tuple[Array, Array]:
+    """Which features of an image, (N,) bool, are trusted points of the model, and those points (M, 3)."""
+    order = np.searchsorted(model.point_ids, image.points)
+    known = order < len(model.point_ids)
+    known[known] = model.point_ids[order[known]] == image.points[known]
+    known[known] = model.errors[order[known]] <= _LARGEST_ERROR
+    return known, model.points[order[known]]
 
 
 def _scatter(cells: Array, depth: Array, height: int, width: int) -> Array:

@@ -1,0 +1,90 @@
+"""One frame of a video, by its number in the order of display."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from onedepth.errors import DataError
+from onedepth.manifest.claims import check_pixels
+from onedepth.manifest.storage import local_path, open_file
+
+
+def read_frame(path: str, item: str, max_pixels: int) -> npt.NDArray[np.uint8]:
+    """Decode a frame: seek to the key frame before it, then decode up to it.
+
+    Args:
+        path: Of the video.
+        item: Number of the frame, from 0.
+        max_pixels: Largest width times height.
+
+    Returns:
+        (H, W, 3) uint8 RGB as stored (no rotation).
+
+    Raises:
+        DataError: Missing, damaged, without time stamps, or shorter.
+    """
+    if not item.isdecimal():
+        raise DataError(f"{path}#{item}: expected the number of a frame after #")
+    local = local_path(path)
+    stamp = os.stat(local).st_mtime_ns if local is not None and local.is_file() else 0
+    times = frame_times(path, stamp)
+    number = int(item)
+    if number >= len(times):
+        raise DataError(f"{path}#{item}: the video has {len(times)} frames")
+    with open_file(path) as file, _container(file, path) as container:
+        stream = container.streams.video[0]
+        check_pixels(stream.codec_context.width, stream.codec_context.height, path, max_pixels)
+        stream.thread_type = "NONE"  # loaders run in parallel anyway
+        try:
+            container.seek(times[number], stream=stream, backward=True)
+            for frame in container.decode(stream):
+                if frame.pts is not None and frame.pts >= times[number]:
+                    return cast("npt.NDArray[np.uint8]", frame.to_ndarray(format="rgb24"))
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"{path}#{item}: cannot be decoded ({str(error)[:120]})") from error
+    raise DataError(f"{path}#{item}: the video ends before this frame; it is damaged")
+
+
+@lru_cache(maxsize=64)
+def frame_times(path: str, stamp: int = 0) -> tuple[int, ...]:
+    """Time stamps of all frames of a video in the order of display, found without decoding any.
+
+    Args:
+        path: Of the video.
+        stamp: When the file changed; a part of the key under which the answer is kept.
+
+    Returns:
+        Ticks of the stream's time base.
+
+    Raises:
+        DataError: Missing, damaged, no video, or without time stamps.
+    """
+    del stamp
+    with open_file(path) as file, _container(file, path) as container:
+        if not container.streams.video:
+            raise DataError(f"{path}: has no picture in it, only {len(container.streams)} other streams")
+        stream = container.streams.video[0]
+        try:
+            times = [packet.pts for packet in container.demux(stream) if packet.size]
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"{path}: is damaged ({str(error)[:120]})") from error
+    if not times or any(time is None for time in times):
+        what = "no frame" if not times else "frames without time stamps"
+        raise DataError(f"{path}: has {what}; make a plain copy: ffmpeg -i IN -c:v libx264 -crf 15 OUT.mp4")
+    return tuple(sorted(times))
+
+
+def _container(file: Any, path: str) -> Any:
+    try:
+        import av
+    except ImportError as error:
+        raise DataError(f"{path}: needs PyAV; run `pip install 'onedepth[data]'`") from error
+    try:
+        return av.open(file, mode="r", options={"protocol_whitelist": "file"})
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: is no video, or damaged ({str(error)[:120]})") from error
