@@ -14,7 +14,7 @@ import numpy.typing as npt
 from onedepth.camera import Camera
 from onedepth.errors import CameraError, DataError
 from onedepth.files.cameras.kitti import parse
-from onedepth.layouts.common import camera_error, locate
+from onedepth.layouts.common import locate
 from onedepth.layouts.tables import read_text
 from onedepth.layouts.walking import files_in
 
@@ -71,13 +71,13 @@ class Calibration:
         try:
             return parse(self.text, key, size)
         except CameraError as error:
-            raise camera_error(self.path, error) from error
+            raise DataError(f"{self.path}: {error}") from error
 
     def shift(self, key: str) -> Matrix:
         """Translation (3) in metres from the rectified camera 0 to the one of this projection matrix."""
         projection = self.matrix(key, 3, 4)
         try:
-            shift: Matrix = np.linalg.solve(projection[:, :3], projection[:, 3])
+            shift = np.linalg.solve(projection[:, :3], projection[:, 3]).astype(np.float64)
         except np.linalg.LinAlgError as error:
             raise DataError(f"{self.path}: field {key!r} is not a projection matrix") from error
         return shift

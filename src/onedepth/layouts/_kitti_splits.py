@@ -1,7 +1,7 @@
 """Split files of KITTI: lists of frames, which the user has; they are not part of OneDepth.
 
-Named splits are folders as monodepth2 distributes them (github.com/nianticlabs/monodepth2, splits/), put
-into ROOT or beside it: `splits/eigen_zhou/{train,val}_files.txt` and so on. A line is `DATE/DRIVE FRAME SIDE`,
+Named splits are folders as monodepth2 distributes them (github.com/nianticlabs/monodepth2, splits/), put into
+ROOT or beside it: `splits/eigen_zhou/{train,val}_files.txt` and so on. A line is `DATE/DRIVE FRAME SIDE`,
 side l or r (Zhou et al. 2017, Godard et al. 2019), or begins with the path of an image, as in the lists of
 BTS, AdaBins and others. A path to any such list is taken too.
 """

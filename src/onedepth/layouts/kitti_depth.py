@@ -4,14 +4,14 @@
     ROOT/depth_selection/val_selection_cropped/{image,groundtruth_depth,intrinsics}/ (data_depth_selection)
     ROOT/depth_selection/test_depth_prediction_anonymous/{image,intrinsics}/
 
-Labels are 16-bit PNG, metres * 256, 0 = no measurement (devkit readme.txt of the depth benchmark; Uhrig et al.,
-"Sparsity Invariant CNNs", 3DV 2017). The images of train and val are those of the raw drives, which are another
-download: looked for as DATE/DRIVE_sync below ROOT, ROOT/raw and the folders beside ROOT, or as
-{train,val}/DRIVE_sync/image_02/data. The first and last five frames of a drive have no label and are left out,
-of `--split` lists too (697 Eigen test frames become the 652 of eigen-benchmark).
+Labels are 16-bit PNG, metres * 256, 0 = no measurement (devkit readme.txt of the depth benchmark; Uhrig et
+al., "Sparsity Invariant CNNs", 3DV 2017). The images of train and val are those of the raw drives, which are
+another download: looked for as DATE/DRIVE_sync below ROOT, ROOT/raw and the folders beside ROOT, or as
+{train,val}/DRIVE_sync/image_02/data. The first and last five frames of a drive have no label and are left
+out, of `--split` lists too (697 Eigen test frames become the 652 of eigen-benchmark).
 
 `--split`: train, val, selection (the 1000 crops of val, 1216 x 352, with the intrinsics of each), test (crops
-without labels), or a list of `_kitti_splits`. Without it train and val; the selection when there is nothing else.
+without labels), or a list of `_kitti_splits`. Without it train and val; the selection when there is neither.
 """
 
 import re
@@ -19,21 +19,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from onedepth.camera import Camera
-from onedepth.errors import CameraError, DataError
+from onedepth.errors import DataError
 from onedepth.layouts import LayoutOptions
 from onedepth.layouts._kitti import LICENCE, Calibration, neighbours, numbered
 from onedepth.layouts._kitti_drives import Drive, date_folders, find_drive
 from onedepth.layouts._kitti_splits import entries
-from onedepth.layouts.common import accept_only, camera_error, image_size, locate
+from onedepth.layouts.common import accept_only, image_size, locate, make_camera
 from onedepth.layouts.tables import read_matrix
 from onedepth.layouts.walking import data_root, existing, files_in, folders_in
 from onedepth.manifest.record import Label, Record
 
 _PARTS = ("train", "val")
 _STEP = 1 / 256
-_CROP = re.compile(
-    r"(?P<drive>\d{4}_\d\d_\d\d_drive_\d{4}_sync)_image_(?P<frame>\d{10})_image_0(?P<side>[23])"
-)
+_CROP = re.compile(r"(?P<drive>\d{4}_\d\d_\d\d_drive_\d{4}_sync)_image_\d{10}_image_0[23]")
 
 
 def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
@@ -180,7 +178,6 @@ def _crops(root: Path, name: str, labels: str | None) -> Iterator[Record]:
 
 def _crop_camera(path: Path, image: Path) -> Camera:
     matrix = read_matrix(path, ((1, 9), (3, 3))).reshape(3, 3)
-    try:
-        return Camera.from_matrix(matrix, *image_size(image), first_centre=0.0)
-    except CameraError as error:
-        raise camera_error(path, error) from error
+    (fx, _, cx), (_, fy, cy), _ = matrix.tolist()
+    width, height = image_size(image)
+    return make_camera(path, first_centre=0.0, width=width, height=height, fx=fx, fy=fy, cx=cx, cy=cy)

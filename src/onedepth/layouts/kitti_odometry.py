@@ -10,7 +10,7 @@ camera 0 of the first, metres, x right, y down, z forward (devkit readme.txt of 
 et al., "Are we ready for Autonomous Driving?", CVPR 2012). Labels and poses are moved to the camera listed:
 image_2 (colour) or, where it was not downloaded, image_0 (grey). Without scans there are no labels.
 
-`--split train` lists sequences 00 to 08, `test` 09 and 10 (Zhou et al., CVPR 2017); without it all are listed.
+`--split train` lists sequences 00 to 08, `test` 09 and 10 (Zhou et al., CVPR 2017); without it all are.
 """
 
 from collections.abc import Iterator

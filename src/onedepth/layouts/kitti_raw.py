@@ -1,15 +1,17 @@
 """KITTI raw: drives as downloaded, with the LiDAR scan of every frame as sparse metric depth.
 
     ROOT/2011_09_26/calib_cam_to_cam.txt, calib_velo_to_cam.txt, calib_imu_to_velo.txt
-    ROOT/2011_09_26/2011_09_26_drive_0001_sync/image_02/data/0000000000.png (or .jpg), image_03/, timestamps.txt
+    ROOT/2011_09_26/2011_09_26_drive_0001_sync/image_02/data/0000000000.png (or .jpg), image_02/timestamps.txt
+                                               image_03/ (optional: right views)
                                                velodyne_points/data/0000000000.bin
                                                oxts/data/0000000000.txt (optional: poses)
 
-ROOT may also be one day, or lie one folder higher; `_extract` drives are not rectified and left out. A scan is float32 x, y, z, reflectance in metres (x forward,
-y left, z up); a point p falls on P_rect_02 R_rect_00 [R | T] p (devkit readme.txt; Geiger et al., "Vision meets
-Robotics", IJRR 2013, eq. 8), of which the label holds everything but the intrinsics. Depth is not projected
-here but when a sample is loaded. Unlike generate_depth_map of monodepth2, which subtracts 1 from rounded pixels
-to imitate the Matlab devkit, a point belongs to the pixel that it falls into.
+ROOT may also be one day, or lie one folder higher; `_extract` drives are not rectified and left out. A scan
+is float32 x, y, z, reflectance in metres (x forward, y left, z up); a point p falls on P_rect_02 R_rect_00
+[R|T] p (readme.txt of the devkit; Geiger et al., "Vision meets Robotics", IJRR 2013, eq. 8), of which the
+label holds everything but the intrinsics. Depth is not projected here but when a sample is loaded. Unlike
+generate_depth_map of monodepth2, which subtracts 1 from rounded pixels to imitate the Matlab devkit, a point
+belongs to the pixel that it falls into.
 
 Without `--split` all frames of the left colour camera are listed, image_03 as their right view. With it (see
 `_kitti_splits`) those of the list, of either camera. Frames without a scan (some lack one in the original
