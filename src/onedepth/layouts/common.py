@@ -5,17 +5,19 @@ Folders are walked by `walking.py` and text is read by `tables.py`.
 
 import itertools
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from onedepth.camera import Camera
 from onedepth.errors import CameraError, ConfigError, DataError, ImageError
 from onedepth.layouts import LayoutOptions
 from onedepth.manifest.record import Record
+from onedepth.manifest.storage import join_locator
 
 _RIGID = 1e-2  # how far R R^T may be from 1: rotations of text files are rounded to a few digits
 
@@ -49,8 +51,7 @@ def choose(options: LayoutOptions, name: str, allowed: Iterable[str]) -> str | N
 
 def locate(path: Path | str, item: object = None) -> str:
     """Locator of a local file, absolute, or of an item in it."""
-    text = re.sub("%(?=23|25)", "%25", os.path.abspath(path)).replace("#", "%23")
-    return text if item is None else f"{text}#{item}"
+    return join_locator(os.path.abspath(path), None if item is None else str(item))
 
 
 def by_key(paths: Iterable[Path], prefix: str = "", suffix: str = "") -> dict[str, Path]:
@@ -193,6 +194,35 @@ def image_size(path: Path) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def camera_error(where: Path | str, error: CameraError) -> DataError:
-    """A camera's complaint with the file in front."""
-    return DataError(f"{where}: {error}")
+def make_camera(where: Path | str, *, first_centre: float, **values: Any) -> Camera:
+    """Camera of numbers that a file holds; what is wrong with them is told with the file in front.
+
+    Args:
+        where: File (and line) to name.
+        first_centre: Coordinate that `cx`, `cy` give to the centre of the first pixel: 0.0 where centres are
+            counted at integers (OpenCV, MATLAB toolboxes), 0.5 where edges are (COLMAP, and here).
+        **values: Fields of `Camera`.
+
+    Raises:
+        DataError: The numbers make no camera.
+    """
+    try:
+        camera = Camera(**values)
+        return replace(camera, cx=camera.cx + 0.5 - first_centre, cy=camera.cy + 0.5 - first_centre)
+    except CameraError as error:
+        raise DataError(f"{where}: {error}") from error
+
+
+def check_size(camera: Camera, image: Path) -> Camera:
+    """`camera`, if it is of the image's size.
+
+    Raises:
+        DataError: It is of another, or the image cannot be read.
+    """
+    size = image_size(image)
+    if size != camera.size:
+        raise DataError(
+            f"{image}: {size[0]}x{size[1]} pixels, but its camera is for {camera.width}x{camera.height}; "
+            "give --camera for this size"
+        )
+    return camera

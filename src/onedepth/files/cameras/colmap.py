@@ -8,6 +8,7 @@ from __future__ import annotations
 from onedepth.camera import Camera
 from onedepth.distortion import Distortion, Fisheye, RadialTangential
 from onedepth.errors import CameraError
+from onedepth.files.cameras.thin_prism import THIN_PRISM, thin_prism_as_fisheye
 
 _BROWN = ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6")
 _MODELS: dict[str, tuple[type[Distortion], str]] = {  # the lens, and the order of the parameters
@@ -45,10 +46,11 @@ def parse(text: str, name: str | None, size: tuple[int, int] | None) -> Camera:
 def _camera(words: list[str]) -> Camera:
     """Camera of the words of a line behind the id."""
     model, numbers = words[0] if words else "", words[1:]
+    if model == THIN_PRISM:
+        return thin_prism_as_fisheye(numbers)
     if model not in _MODELS:
-        raise CameraError(
-            f"camera model {model or 'missing'} is not supported; expected {', '.join(_MODELS)}"
-        )
+        known = ", ".join((*_MODELS, THIN_PRISM))
+        raise CameraError(f"camera model {model or 'missing'} is not supported; expected {known}")
     lens, order = _MODELS[model]
     names = order.split()
     if len(numbers) != 2 + len(names):
