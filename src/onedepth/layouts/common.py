@@ -16,7 +16,7 @@ import numpy.typing as npt
 from onedepth.camera import Camera
 from onedepth.errors import CameraError, ConfigError, DataError, ImageError
 from onedepth.layouts import LayoutOptions
-from onedepth.manifest.record import Record
+from onedepth.manifest.record import LabelKind, Record
 from onedepth.manifest.storage import join_locator
 
 _RIGID = 1e-2  # how far R R^T may be from 1: rotations of text files are rounded to a few digits
@@ -192,6 +192,28 @@ def image_size(path: Path) -> tuple[int, int]:
     except ImageError as error:
         raise DataError(f"{path}: {error}") from error
     return int(width), int(height)
+
+
+def kind_by_size(image: Path, label: Path) -> LabelKind:
+    """`coarse` for a PNG or npy label that is narrower than its image, else `metric`.
+
+    Raises:
+        DataError: A file is missing or not of its kind.
+    """
+    if label.suffix.lower() == ".npy":
+        width = _npy_width(label)
+    elif label.suffix.lower() == ".png":
+        width = image_size(label)[0]
+    else:
+        return "metric"
+    return "coarse" if width < image_size(image)[0] else "metric"
+
+
+def _npy_width(path: Path) -> int:
+    try:
+        return int(np.load(path, mmap_mode="r", allow_pickle=False).shape[1])
+    except (OSError, ValueError, EOFError, IndexError) as error:
+        raise DataError(f"{path}: is no .npy file of shape (h, w)") from error
 
 
 def make_camera(where: Path | str, *, first_centre: float, **values: Any) -> Camera:

@@ -5,9 +5,10 @@ tracking was lost (the frame is kept, its pose is not). Depth is in millimetres.
 the colour image as exported; its pixel convention is not documented, and like the public loaders we count
 centres from integers.
 
-Colour is 1296 x 968, depth 640 x 480: the label is called `metric` all the same, because a network sees the
-image at 640 pixels or less, where the depth is not the coarser of the two. Give `--kind coarse` to train
-above that. Splits come from `scannetv2_train.txt`, `_val.txt` and `_test.txt` in the root, if they are there.
+Colour is 1296 x 968 and depth 640 x 480, so labels are `coarse`; where the colour images were exported at the
+size of the depth maps they are `metric`. The two rasters differ by 0.4 % in aspect (2 pixels of colour at the
+upper and lower edge). Splits come from `scannetv2_train.txt`, `_val.txt` and `_test.txt` in the root, if they
+are there.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from onedepth.layouts.common import (
     by_key,
     choose,
     image_size,
+    kind_by_size,
     locate,
     pair,
     pose_values,
@@ -43,32 +45,34 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
     Raises:
         DataError: A folder or file is missing or broken, or `--split` is asked for without the lists.
     """
-    accept_only(options, "scannet", "split", "kind", "camera")
-    kind: LabelKind = "coarse" if choose(options, "kind", ("metric", "coarse")) == "coarse" else "metric"
+    accept_only(options, "scannet", "split", "camera")
     root = data_root(root)
     wanted = choose(options, "split", _SPLITS)
     splits = _splits(root)
     if wanted is not None and wanted not in splits.values():
-        raise DataError(f"{root / f'scannetv2_{wanted}.txt'}: missing or empty; --split needs this list of scenes")
+        raise DataError(
+            f"{root / f'scannetv2_{wanted}.txt'}: missing or empty; --split needs this list of scenes"
+        )
     for folder in folders_with(root, "intrinsic", "scenes with color/, depth/, pose/ and intrinsic/"):
         split = splits.get(folder.name)
         if wanted is None or split == wanted:
-            yield from with_neighbours(list(_scene(folder, kind, split, options.camera)))
+            yield from with_neighbours(list(_scene(folder, split, options.camera)))
 
 
 def _splits(root: Path) -> dict[str, str]:
     lists = {split: root / f"scannetv2_{split}.txt" for split in _SPLITS}
-    return {
-        row.words[0]: split for split, path in lists.items() if path.exists() for row in read_rows(path)
-    }
+    return {row.words[0]: split for split, path in lists.items() if path.exists() for row in read_rows(path)}
 
 
-def _scene(folder: Path, kind: LabelKind, split: str | None, given: Camera | None) -> Iterator[Record]:
+def _scene(folder: Path, split: str | None, given: Camera | None) -> Iterator[Record]:
     images = by_key(files_in(existing(folder / "color", "colour images N.jpg")))
     labels = by_key(files_in(existing(folder / "depth", "depth maps N.png"), (".png",)))
     camera: Camera | None = None
+    kind: LabelKind = "metric"
     for key, image, label in pair(images, labels, folder / "color"):
-        camera = camera or given or _camera(folder / "intrinsic" / "intrinsic_color.txt", image)
+        if camera is None:  # all frames of a scene are alike
+            camera = given or _camera(folder / "intrinsic" / "intrinsic_color.txt", image)
+            kind = kind_by_size(image, label)
         yield Record(
             id=f"{folder.name}/{key}",
             image=locate(image),

@@ -30,6 +30,8 @@ Encoding = Literal[
     "colmap",
     "float32",
     "uint16",
+    "moge",
+    "seven_scenes",
 ]
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -37,6 +37,7 @@ Decoder = Callable[[Label, View], Array]
 
 DECODERS: Mapping[Encoding, str] = {
     "png16": "picture.decode",
+    "png8_inverted": "picture.decode_inverted",
     "npy": "arrays.decode_npy",
     "npz": "arrays.decode_npz",
     "exr": "exr.decode",
@@ -48,6 +49,8 @@ DECODERS: Mapping[Encoding, str] = {
     "hdf5": "hdf5.decode",
     "velodyne": "velodyne.decode",
     "colmap": "colmap.decode",
+    "moge": "moge.decode",
+    "seven_scenes": "seven_scenes.decode",
 }
 
 # Suffix -> encoding of masks, and of labels whose encoding nobody named.
