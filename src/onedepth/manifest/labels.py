@@ -26,8 +26,8 @@ def load_label(label: Label, camera: Camera | None = None, *, max_pixels: int = 
 
     Returns:
         (h, w) float32. NaN = not measured: stored as 0 in integers, as NaN, infinity, 0 or less in floating
-        point, or below `mask_at_least` in the mask. Except for affine labels (whose shift is unknown) a value
-        that scale and offset make 0 or less is none either.
+        point, as `sky_at` or more, or below `mask_at_least` in the mask. Except for affine labels (whose shift
+        is unknown) a value that scale and offset make 0 or less is none either.
 
     Raises:
         DataError: A file is missing, damaged or of another form.
@@ -42,6 +42,8 @@ def load_label(label: Label, camera: Camera | None = None, *, max_pixels: int = 
         values += np.float32(label.offset)
     if label.kind != "affine":
         measured &= values > 0
+    if label.sky_at is not None:
+        measured &= stored < label.sky_at
     if label.mask is not None:
         measured &= _trusted(label, stored.shape, view)
     values[~measured] = np.nan

@@ -28,6 +28,18 @@ def decode(label: Label, view: View) -> Array:
     )
 
 
+def decode_inverted(label: Label, view: View) -> Array:
+    """255 minus the bytes, uint8 (h, w): 0 is stored for the nearest, 255 where there is nothing (ReDWeb).
+
+    Raises:
+        DataError: Missing, damaged, or not one 8-bit channel.
+    """
+    stored, _ = decode_picture(read_bytes(label.file), label.file, cv2.IMREAD_UNCHANGED, view.max_pixels)
+    if stored.ndim != 2 or stored.dtype != np.uint8:
+        raise DataError(f"{label.file}: expected one 8-bit channel, found {stored.dtype} {stored.shape}")
+    return np.asarray(255 - stored, np.uint8)
+
+
 def decode_mask(locator: str, view: View) -> Array:
     """Any one-channel picture, or the first channel of a grey one stored as colour: (h, w)."""
     stored, _ = decode_picture(read_bytes(locator), locator, cv2.IMREAD_UNCHANGED, view.max_pixels)
