@@ -18,17 +18,18 @@ from onedepth import Camera, DepthMap
 from onedepth.apps.cli import app
 from onedepth.apps.gallery import THUMBNAIL, Card, make_card, with_outputs, write_page
 from onedepth.apps.summary import summarise
+from onedepth.depthmap import Kind
 from onedepth.files.images import Photo
 from onedepth.predict import Prediction
 
 WIDTH, HEIGHT = 200, 100
 
 
-def _prediction(values: np.ndarray, notes: tuple[str, ...] = ()) -> Prediction:
+def _prediction(values: np.ndarray, notes: tuple[str, ...] = (), kind: Kind = "metric") -> Prediction:
     height, width = values.shape
     pixels = np.full((height, width, 3), 90, np.uint8)
     return Prediction(
-        DepthMap(values.astype(np.float32), "metric", Camera.assumed(width, height)),
+        DepthMap(values.astype(np.float32), kind, Camera.assumed(width, height)),
         pixels,
         Photo(pixels, notes=notes),
     )
@@ -55,6 +56,33 @@ def test_the_grid_keeps_the_metres() -> None:
     assert max(rows, columns) <= 96
     expected = 1 + 8 * (np.arange(columns) + 0.5) / columns
     assert _decoded(card)[rows // 2] == pytest.approx(expected, rel=0.03)
+
+
+def _values_on_page(card: Card, folder: Path) -> tuple[list[str], str]:
+    write_page(folder / "index.html", [card])
+    page = (folder / "index.html").read_text()
+    bar = re.search(r'<div class="bar">.*?</div></div>', page, re.DOTALL)
+    assert bar is not None
+    return re.findall(r">([\d.]+(?: m)?)</span>", bar[0]), page
+
+
+@pytest.mark.parametrize("kind", ["scaled", "affine_disparity"])
+def test_without_metres_no_number_is_called_one(tmp_path: Path, kind: Kind) -> None:
+    prediction = _prediction(_ramp(), kind=kind)
+    card = make_card("photo.jpg", prediction, summarise(prediction))
+    numbers, page = _values_on_page(card, tmp_path)
+    assert not any("m" in number for number in numbers)
+    values = [float(number) for number in (numbers[0], *numbers[2:], numbers[1])]
+    assert values == sorted(values, reverse=kind == "affine_disparity")  # near to far
+    assert 'data-unit=""' in page
+    assert "right up to" in page
+
+
+def test_with_metres_every_number_has_its_unit(tmp_path: Path) -> None:
+    numbers, page = _values_on_page(_card(_ramp()), tmp_path)
+    assert len(numbers) == 5
+    assert all(number.endswith(" m") for number in numbers)
+    assert 'data-unit=" m"' in page
 
 
 def test_pixels_without_depth_have_step_zero() -> None:

@@ -34,7 +34,7 @@ def test_unknown_fields_are_refused() -> None:
     [
         ("name", ""),
         ("name", 3),
-        ("kind", "affine_disparity"),
+        ("kind", "disparity"),
         ("canonical_focal", 0),
         ("canonical_focal", float("inf")),
         ("canonical_focal", "500"),

@@ -11,7 +11,7 @@ from PIL import Image
 import onedepth
 from onedepth import Camera
 from onedepth.distortion import Fisheye, RadialTangential
-from onedepth.errors import CameraError, OneDepthError
+from onedepth.errors import CameraError, DepthMapError, OneDepthError
 from onedepth.predict import Predictor
 from tiny_model import METADATA, metres, write_tiny_model
 
@@ -222,3 +222,17 @@ def test_pixels_without_a_depth_are_invalid(tmp_path: Path) -> None:
     assert not depth.valid[:, :10].any()
     assert depth.valid[:, -10:].all()
     assert (depth.depth[:, :10] == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["scaled", "affine_disparity"])
+def test_without_metres_the_map_says_what_it_is(tmp_path: Path, kind: str) -> None:
+    model = write_tiny_model(tmp_path / "relative.onnx", {**METADATA, "kind": kind})
+    grey = np.full((HEIGHT, WIDTH, 3), 51, np.uint8)
+    depth = onedepth.load(model).predict(grey, Camera.from_focal(80, WIDTH, HEIGHT))
+    expected = metres(0.2, 80, 80, WIDTH, HEIGHT)
+    assert depth.kind == kind
+    np.testing.assert_allclose(
+        depth.values, 1 / expected if kind == "affine_disparity" else expected, rtol=1e-6
+    )
+    with pytest.raises(DepthMapError, match="not metres"):
+        _ = depth.depth

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from onnx import helper
 from typer.testing import CliRunner
 
+import onedepth
 from onedepth.apps.cli import app
 from onedepth.errors import ConfigError, ImageError, ModelFileError
 from onedepth.networks import DepthNet, NetworkConfig, load_checkpoint
@@ -294,9 +295,19 @@ def test_requests_that_cannot_be_met(checkpoint, changes, error, text):
         export_checkpoint(Request(**values))
 
 
-def test_a_network_that_never_saw_metres_is_refused(write_checkpoint, tmp_path):
-    recipe = {"sources": [{"name": "films", "kind": "affine"}, {"name": "drive", "kind": "video"}]}
-    path = write_checkpoint(tmp_path / "relative.safetensors", recipe=recipe)
-    with pytest.raises(ModelFileError, match="trained on affine, video labels only"):
-        export_checkpoint(Request(checkpoint=path, output=tmp_path / "m.onnx"))
-    assert not (tmp_path / "m.onnx").exists()
+@pytest.mark.parametrize(
+    ("kinds", "claim"),
+    [
+        (("affine", "video", "coarse"), "metric"),
+        (("affine", "video"), "scaled"),
+        (("scaled",), "scaled"),
+        (("affine",), "affine_disparity"),
+    ],
+)
+def test_a_model_file_promises_metres_only_when_a_label_did(write_checkpoint, tmp_path, kinds, claim):
+    recipe = {"sources": [{"name": kind, "kind": kind} for kind in kinds]}
+    path = write_checkpoint(tmp_path / "any.safetensors", recipe=recipe)
+    exported = export_checkpoint(Request(checkpoint=path, output=tmp_path / "m.onnx"))
+    assert exported.info.kind == claim
+    grey = np.full((40, 60, 3), 128, np.uint8)
+    assert onedepth.load(exported.path).predict(grey).kind == claim

@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from onedepth import __version__
-from onedepth.apps.summary import Summary, metres_text, source_text
-from onedepth.depthmap import DepthMap
+from onedepth.apps.summary import UNIT_TEXTS, Summary, number_text, source_text
+from onedepth.depthmap import DepthMap, Kind
 from onedepth.files.atomic import write_bytes
 from onedepth.files.colormaps import colormap as colormap_table
 from onedepth.files.pictures import render_picture
@@ -75,7 +75,7 @@ def make_card(title: str, prediction: Prediction, summary: Summary, *, colormap:
     if scale < 1:
         photo = photo.resize(size, pil.Resampling.BOX, reducing_gap=2.0)
     small = _sample(prediction.depth, size)
-    colours = _spread(summary.near, summary.far)
+    colours = _colour_limits(summary)
     picture = pil.fromarray(render_picture(small, colormap, bar=False, limits=colours))
     grid_scale = min(1.0, _GRID / max(size))
     grid = _sample(small, (max(1, round(size[0] * grid_scale)), max(1, round(size[1] * grid_scale))))
@@ -129,11 +129,17 @@ def _sample(depth: DepthMap, size: tuple[int, int]) -> DepthMap:
     return DepthMap(depth.values[at], depth.kind, valid=depth.valid[at])
 
 
-def _spread(near: float, far: float) -> tuple[float, float]:
-    """Metres of the end colours; apart even for a flat or an empty map."""
-    if near <= 0:
+def _spread(low: float, high: float) -> tuple[float, float]:
+    """Values of the end colours, ascending; apart even for a flat or an empty map."""
+    if low <= 0:
         return 1.0, 2.0
-    return (near, far) if far > 1.001 * near else (near / 1.05, near * 1.05)
+    return (low, high) if high > 1.001 * low else (low / 1.05, high * 1.05)
+
+
+def _colour_limits(summary: Summary) -> tuple[float, float]:
+    """Values of the nearest and of the farthest colour."""
+    low, high = _spread(*sorted((summary.near, summary.far)))
+    return (high, low) if summary.kind == "affine_disparity" else (low, high)
 
 
 def _encode(depth: DepthMap) -> tuple[npt.NDArray[np.uint16], tuple[float, float]]:
@@ -167,13 +173,14 @@ def _card_html(card: Card, gradient: str, folder: Path) -> str:
         "rows": rows,
         "near": f"{card.limits[0]:.6g}",
         "far": f"{card.limits[1]:.6g}",
+        "unit": UNIT_TEXTS[summary.kind][0],
         "grid": _base64(card.steps.tobytes()),
     }
     attributes = " ".join(f'data-{key}="{value}"' for key, value in data.items())
     notes = "".join(f'<span class="note">{html.escape(note)}</span>' for note in summary.notes)
     return f"""<article {attributes}>
 <div class="views">{_view(card.photo, f"Photo {name}")}{_view(card.depth, f"Depth of {name}")}</div>
-{_bar_html(card.colours, gradient)}
+{_bar_html(card.colours, summary.kind, gradient)}
 <div class="about">
 <h2>{name}</h2>
 <span class="fact"><b>{summary.range_text}</b></span>
@@ -190,17 +197,20 @@ def _view(jpeg: bytes, text: str) -> str:
     return f'<figure class="view"><img src="{source}" alt="{text}"><span class="spot"><b></b></span></figure>'
 
 
-def _bar_html(colours: tuple[float, float], gradient: str) -> str:
+def _bar_html(colours: tuple[float, float], kind: Kind, gradient: str) -> str:
     """The scale under the pictures: linear in disparity, like the colours."""
+    unit = UNIT_TEXTS[kind][0]
     near, far = colours
     ticks = []
     for share in (0.25, 0.5, 0.75):
-        metres = 1 / ((1 - share) / near + share / far)
-        ticks.append(f'<span style="left:{share:.0%}">{metres_text(metres)} m</span>')
+        value = near + share * (far - near)
+        if kind != "affine_disparity":
+            value = 1 / ((1 - share) / near + share / far)
+        ticks.append(f'<span style="left:{share:.0%}">{number_text(value)}{unit}</span>')
     return (
-        f'<div class="bar"><span>{metres_text(near)} m</span>'
+        f'<div class="bar"><span>{number_text(near)}{unit}</span>'
         f'<div class="scale" style="background:{gradient}"></div>'
-        f'<span>{metres_text(far)} m</span><div class="ticks">{"".join(ticks)}</div></div>'
+        f'<span>{number_text(far)}{unit}</span><div class="ticks">{"".join(ticks)}</div></div>'
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from onedepth.camera import Camera
+from onedepth.depthmap import Kind
 from onedepth.predict.predictor import Prediction
 
 _PERCENTILES = (2.0, 50.0, 98.0)
@@ -15,6 +17,13 @@ _NEARLY_ALL = 0.99
 
 SOURCES = {"given": "given", "exif": "from EXIF", "assumed": "assumed"}
 """How the source of a focal length is called in texts."""
+
+UNIT_TEXTS: Mapping[Kind, tuple[str, str]] = {
+    "metric": (" m", ""),
+    "scaled": ("", ", right up to one factor"),
+    "affine_disparity": ("", ", disparity right up to scale and shift"),
+}
+"""What stands behind a number of each kind, and behind a range of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +34,17 @@ class Summary:
         width: Width of the depth map in pixels.
         height: Height of the depth map in pixels.
         camera: Camera of the depth map.
-        near: 2nd percentile of the depth in metres, 0 when no pixel has one.
-        median: Median depth in metres.
-        far: 98th percentile in metres.
+        kind: What the values below are.
+        near: 2nd percentile of the depth (98th of a disparity), 0 when no pixel has one.
+        median: Median value.
+        far: 98th percentile of the depth (2nd of a disparity).
         notes: What reading the photo had to do, and how much of it has depth when that is not all.
     """
 
     width: int
     height: int
     camera: Camera
+    kind: Kind
     near: float
     median: float
     far: float
@@ -46,10 +57,12 @@ class Summary:
 
     @property
     def range_text(self) -> str:
-        """The depth range, such as `0.82–6.40 m (median 2.10 m)`."""
+        """The range, such as `0.82–6.40 m (median 2.10 m)`; without metres it says what it is instead."""
         if self.near <= 0:
             return "no depth"
-        return f"{metres_text(self.near)}–{metres_text(self.far)} m (median {metres_text(self.median)} m)"
+        unit, remark = UNIT_TEXTS[self.kind]
+        near, median, far = (f"{number_text(z)}" for z in (self.near, self.median, self.far))
+        return f"{near}–{far}{unit} (median {median}{unit}){remark}"
 
 
 def summarise(prediction: Prediction) -> Summary:
@@ -57,13 +70,14 @@ def summarise(prediction: Prediction) -> Summary:
     depth = prediction.depth
     height, width = depth.shape
     step = max(1, int((width * height / _SAMPLE) ** 0.5))
-    known = depth.depth[::step, ::step][depth.valid[::step, ::step]]
+    known = depth.values[::step, ::step][depth.valid[::step, ::step]]
+    percentiles = _PERCENTILES[::-1] if depth.kind == "affine_disparity" else _PERCENTILES
     near, median, far = (
-        (float(z) for z in np.percentile(known, _PERCENTILES)) if known.size else (0.0, 0.0, 0.0)
+        (float(z) for z in np.percentile(known, percentiles)) if known.size else (0.0, 0.0, 0.0)
     )
     assert depth.camera is not None  # a prediction always has one
     notes = (*prediction.photo.notes, *_coverage(float(depth.valid.mean())))
-    return Summary(width, height, depth.camera, near, median, far, notes)
+    return Summary(width, height, depth.camera, depth.kind, near, median, far, notes)
 
 
 def _coverage(share: float) -> tuple[str, ...]:
@@ -81,6 +95,6 @@ def source_text(camera: Camera) -> str:
     return text
 
 
-def metres_text(metres: float) -> str:
-    """Return metres with as many digits as a depth estimate deserves."""
-    return f"{metres:.2f}" if metres < 10 else f"{metres:.1f}" if metres < 100 else f"{metres:.0f}"
+def number_text(depth: float) -> str:
+    """Return a depth with as many digits as an estimate deserves."""
+    return f"{depth:.2f}" if depth < 10 else f"{depth:.1f}" if depth < 100 else f"{depth:.0f}"

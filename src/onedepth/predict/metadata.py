@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from onedepth.depthmap import KINDS, Kind
 from onedepth.errors import ModelFileError
 
 FORMAT_VERSION = 1
@@ -37,7 +38,8 @@ class ModelInfo:
     Attributes:
         name: Name of the model, such as `onedepth_v0`.
         version: Version of the model (not of the package).
-        kind: Kind of depth that comes out; format 1 knows only `metric` (metres).
+        kind: What the graph's depth is good for: `metric` metres; `scaled` right up to one factor per photo;
+            `affine_disparity` its inverse is right up to scale and shift.
         canonical_focal: Focal length in pixels of the camera whose depth the network predicts.
         input_sizes: The (width, height) pairs the network runs at; the one nearest in aspect is taken.
         network: Configuration of the network, as the recipe gave it.
@@ -61,7 +63,7 @@ class ModelInfo:
     depth_range: tuple[float, float]
     created: str
     onedepth: str
-    kind: str = "metric"
+    kind: Kind = "metric"
     format: int = FORMAT_VERSION
 
     @property
@@ -186,10 +188,10 @@ def _object(value: object) -> dict[str, Any]:
     return dict(value)
 
 
-def _kind(value: object) -> str:
-    if value != "metric":
-        raise ValueError("expected 'metric'")
-    return "metric"
+def _kind(value: object) -> Kind:
+    if value not in KINDS:
+        raise ValueError(f"expected one of {', '.join(KINDS)}")
+    return value
 
 
 _FIELDS: dict[str, Callable[[Any], Any]] = {

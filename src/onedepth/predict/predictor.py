@@ -85,7 +85,8 @@ class Predictor:
             map_back: With a distorted camera, return the depth of the photo's own pixels.
 
         Returns:
-            A metric depth map, float32 (H, W) metres, with the camera of its view.
+            A depth map of the model's kind, float32 (H, W), in metres for a metric model, with the camera of
+            its view.
 
         Raises:
             ImageError: If the image cannot be read, or the array is of another shape, type or range.
@@ -111,8 +112,8 @@ class Predictor:
         depth = self._depth(pixels, pinhole, valid)
         if not map_back:
             return Prediction(depth, pixels, photo)
-        values, valid = distort_map(depth.depth, pinhole, camera, valid=depth.valid)
-        return Prediction(DepthMap(values, "metric", camera, valid, self.source), photo.pixels, photo)
+        values, valid = distort_map(depth.values, pinhole, camera, valid=depth.valid)
+        return Prediction(DepthMap(values, self.info.kind, camera, valid, self.source), photo.pixels, photo)
 
     def _depth(
         self, pixels: npt.NDArray[np.uint8], camera: Camera, valid: npt.NDArray[np.bool_] | None
@@ -120,7 +121,10 @@ class Predictor:
         values = self.run(pixels, camera)
         if valid is not None:
             valid = valid & np.isfinite(values) & (values > 0)
-        return DepthMap(values, "metric", camera, valid, self.source)  # type: ignore[arg-type]
+        if self.info.kind == "affine_disparity":
+            with np.errstate(divide="ignore"):
+                values = np.reciprocal(values)
+        return DepthMap(values, self.info.kind, camera, valid, self.source)  # type: ignore[arg-type]
 
     def run(self, pixels: npt.NDArray[np.uint8], camera: Camera) -> npt.NDArray[np.float32]:
         """Run the model file's graph and nothing else.
@@ -130,7 +134,7 @@ class Predictor:
             camera: Its camera.
 
         Returns:
-            float32 (H, W) metres.
+            float32 (H, W) depth: metres, or what the model's kind says of it.
         """
         focal = np.array([camera.fx, camera.fy], np.float32)
         inputs = {INPUT_IMAGE: pixels, INPUT_FOCAL: focal}

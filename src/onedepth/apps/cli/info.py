@@ -128,6 +128,7 @@ def _photo_facts(path: Path) -> _Facts:
 
 
 def _model_facts(target: Path | None) -> _Facts:
+    from onedepth.depthmap import UNITS
     from onedepth.predict.modelfile import find_model, open_session, read_info
 
     path = find_model(target)
@@ -135,7 +136,7 @@ def _model_facts(target: Path | None) -> _Facts:
     near, far = model.depth_range
     facts: dict[str, Any] = {
         "model": model.title,
-        "gives": "metric depth" if model.kind == "metric" else model.kind,
+        "gives": f"{model.kind}, in {UNITS[model.kind]}",
         "file": f"{path.stat().st_size / 2**20:.1f} MiB, {model.parameters / 1e6:.2f} million parameters",
         "trained on": model.training_data,
         "depths seen": f"{near:g} to {far:g} m",

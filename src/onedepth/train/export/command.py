@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from onedepth import __version__
+from onedepth.depthmap import Kind
 from onedepth.errors import ConfigError, ModelFileError
 from onedepth.files.atomic import atomic_path
 from onedepth.files.image_search import find_images
@@ -29,7 +30,13 @@ from onedepth.train.export.verify import (
 SUFFIX = ".onnx"
 EXAMPLES = Path(__file__).resolve().parents[4] / "examples"  # of a source checkout
 _NO_LICENCE = "unspecified"
-_METRIC = {"metric", "coarse"}  # kinds of supervision that fix the scale
+
+# What a network may claim: the first row whose kinds of supervision one of its sources had.
+_CLAIMS: tuple[tuple[Kind, frozenset[str]], ...] = (
+    ("metric", frozenset({"metric", "coarse"})),
+    ("scaled", frozenset({"scaled", "video"})),
+    ("affine_disparity", frozenset({"affine"})),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,18 +107,14 @@ def export_checkpoint(request: Request) -> Exported:
 
 
 def describe(network: DepthNet, header: Mapping[str, Any], request: Request) -> ModelInfo:
-    """What the model file will say about itself, from the checkpoint's header and the request.
-
-    Raises:
-        ModelFileError: The network was trained without any label in metres.
-    """
+    """What the model file will say about itself, from the checkpoint's header and the request."""
     recipe = _object(header.get("recipe"))
     sources = _items(header.get("sources") or recipe.get("sources"))
-    _check_metric(sources, request.checkpoint)
     config = network.config
     return ModelInfo(
         name=request.name or str(recipe.get("name") or request.output.stem),
         version=request.version,
+        kind=_claim(sources),
         canonical_focal=config.canonical_focal,
         input_sizes=config.input_sizes,
         network=config.model_dump(mode="json"),
@@ -157,15 +160,10 @@ def _verify(
     return differences
 
 
-def _check_metric(sources: Sequence[Any], path: Path) -> None:
-    """Refuse to call metres what no label of the training ever tied to metres."""
-    kinds = {str(_object(source).get("kind", "metric")) for source in sources}
-    if kinds and not kinds & _METRIC:
-        seen = ", ".join(sorted(kinds))
-        raise ModelFileError(
-            f"{path}: was trained on {seen} labels only, so its depths are not in metres as a model file "
-            "promises; add a source of kind metric or coarse to the recipe"
-        )
+def _claim(sources: Sequence[Any]) -> Kind:
+    """The kind of depth that the labels of a training vouch for; metres only where some were in metres."""
+    taught = {str(_object(source).get("kind", "metric")) for source in sources}
+    return next((kind for kind, teachers in _CLAIMS if taught & teachers), "metric")
 
 
 def _title(source: Any) -> str:
