@@ -16,9 +16,20 @@ image_2 (colour) or, where it was not downloaded, image_0 (grey). Without scans 
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from onedepth.errors import DataError
 from onedepth.layouts import LayoutOptions
-from onedepth.layouts._kitti import LICENCE, Calibration, Matrix, neighbours, numbered, shifted, twelve
+from onedepth.layouts._kitti import (
+    LICENCE,
+    Calibration,
+    Matrix,
+    homogeneous,
+    neighbours,
+    numbered,
+    shifted,
+    twelve,
+)
 from onedepth.layouts.common import accept_only, choose, image_size, inverted, locate, pose_values
 from onedepth.layouts.tables import read_rows
 from onedepth.layouts.walking import data_root, folders_in
@@ -57,7 +68,8 @@ def _sequence(folder: Path, home: Path, root: Path) -> Iterator[Record]:
     table = Calibration.read(folder / "calib.txt")
     first = images[min(images)]
     camera = table.camera(f"P{left}", image_size(first))
-    to_camera = twelve(shifted(table.shift(f"P{left}")) @ table.matrix("Tr", 3, 4)) if scans else None
+    moved = shifted(table.shift(f"P{left}"))
+    to_camera = twelve(moved @ _rigid(table.matrix("Tr", 3, 4))) if scans else None
     baseline = table.baseline(f"P{left}", f"P{right}")
     poses, times = _poses(home / "poses" / f"{folder.name}.txt"), _times(folder / "times.txt")
     for name, lines in (("poses", poses), ("times", times)):
@@ -65,7 +77,7 @@ def _sequence(folder: Path, home: Path, root: Path) -> Iterator[Record]:
             raise DataError(
                 f"{folder}: {name} has {len(lines)} lines, but there is an image {max(images):06d}"
             )
-    back = inverted(shifted(table.shift(f"P{left}")))
+    back = inverted(moved)
     for frame, image in images.items():
         scan, other = scans.get(frame), others.get(frame) if baseline else None
         where = f"{folder.name}/image_{left}/{frame:06d}"
@@ -90,11 +102,13 @@ def _sequence(folder: Path, home: Path, root: Path) -> Iterator[Record]:
 
 def _poses(path: Path) -> list[Matrix]:
     """Poses of camera 0; none for the sequences that have no file."""
-    import numpy as np
-
     rows = read_rows(path) if path.is_file() else []
-    bottom = np.array([[0.0, 0.0, 0.0, 1.0]])
-    return [np.vstack([np.reshape(row.numbers(0, 12), (3, 4)), bottom]) for row in rows]
+    return [_rigid(np.reshape(row.numbers(0, 12), (3, 4))) for row in rows]
+
+
+def _rigid(matrix: Matrix) -> Matrix:
+    """The (4, 4) of a (3, 4)."""
+    return homogeneous(matrix[:, :3], matrix[:, 3])
 
 
 def _times(path: Path) -> list[float]:
