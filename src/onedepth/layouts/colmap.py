@@ -1,10 +1,10 @@
 """A COLMAP reconstruction: photos and a sparse model become `scaled` sparse depth.
 
 Source: colmap.github.io/format.html. Expected is COLMAP's usual tree: the model (`cameras`, `images` and
-`points3D`, .bin or .txt) in `sparse/0`, `sparse` or the folder itself, the photos in `images/` beside it. Each
-label holds the depths of the points that its photo observed, so nothing hidden behind a surface is among
-them. The scale is COLMAP's own, one unknown factor per model; poses are in the same unit. Give `--kind metric
---scale M` when one unit of the model is known to be M metres (poses stay in the unit of the model).
+`points3D`, .bin or .txt) in `sparse/0`, `sparse` or the folder itself, the photos in `images/` beside it.
+Each label holds the depths of the points that its photo observed, so nothing hidden behind a surface is
+among them. The scale is COLMAP's own, one unknown factor per model; poses are in the same unit. Give `--kind
+metric --scale M` when one unit of the model is known to be M metres (poses stay in the unit of the model).
 
 Two models below one root (`sparse/0`, `sparse/1`) are two scenes. Neighbours are not guessed: photos have no
 order in time.
@@ -36,13 +36,13 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
     kind: LabelKind = "metric" if choose(options, "kind", ("scaled", "metric")) == "metric" else "scaled"
     if (kind == "metric") != (options.scale is not None):
         raise ConfigError(
-            "a COLMAP model has no metres: --kind metric and --scale METRES_PER_UNIT go together, or leave both out"
+            "a COLMAP model has no metres: give --kind metric and --scale METRES_PER_UNIT, or neither"
         )
     root = data_root(root)
     models = [folder for folder in walk(root) if _is_model(folder)]
     if not models:
         raise DataError(
-            f"{root}: no COLMAP model in it or below it; expected cameras, images and points3D as .bin or .txt"
+            f"{root}: no COLMAP model in it or below it; expected cameras, images, points3D (.bin or .txt)"
         )
     for folder in models:
         yield from _records(folder, root, kind, options.scale or 1.0)

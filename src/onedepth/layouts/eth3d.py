@@ -1,9 +1,10 @@
 """ETH3D high-resolution multi-view: images/, dslr_calibration_*/ and ground_truth_depth/ of each scene.
 
 Source: eth3d.net/documentation. Ground truth is a file of little-endian float32 rows (named .JPG like the
-photo), z-depth in metres, infinite where nothing was measured, made for the original, distorted photos, whose
-cameras are THIN_PRISM_FISHEYE (see `files/cameras/thin_prism.py`). Calibration is COLMAP's: world to camera,
-pixel centres at integer + 0.5. The archives `*_dslr_jpg.7z` and `*_dslr_depth.7z` unpack into the same tree.
+photo), z-depth in metres, infinite where nothing was measured, made for the original, distorted photos,
+whose cameras are THIN_PRISM_FISHEYE (see `files/cameras/thin_prism.py`). Calibration is COLMAP's: world to
+camera, pixel centres at integer + 0.5. The archives `*_dslr_jpg.7z` and `*_dslr_depth.7z` unpack into the
+same tree.
 
 The undistorted photos have no ground truth of their own. They are listed, without label, only where the
 distorted ones are not there.
@@ -83,8 +84,8 @@ def _check_length(depth: Path, camera: Camera) -> None:
     expected = 4 * camera.width * camera.height
     if depth.stat().st_size != expected:
         raise DataError(
-            f"{depth}: has {depth.stat().st_size} bytes, expected {expected} for {camera.width}x{camera.height} "
-            "float32; unpack it again (and do not open it with programs for photos)"
+            f"{depth}: has {depth.stat().st_size} bytes, expected {expected} (float32, "
+            f"{camera.width}x{camera.height}); unpack it again (and do not open it with programs for photos)"
         )
 
 
@@ -109,8 +110,8 @@ def _images(path: Path) -> Iterator[_Posed]:
         row = Row(where, line.split(maxsplit=_HEADER - 1))
         if len(row.words) != _HEADER:
             raise DataError(
-                f"{where}: found {len(row.words)} words, expected IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME"
+                f"{where}: found {len(row.words)} words, expected IMAGE_ID, a pose of 7, CAMERA_ID and NAME"
             )
-        numbers = row.numbers(1, 8)
-        world_to_camera = np.column_stack([rotation_of(*numbers[:4], where=where), numbers[4:]])
+        w, x, y, z, *translation = row.numbers(1, 8)
+        world_to_camera = np.column_stack([rotation_of(w, x, y, z, where), translation])
         yield _Posed(row.words[9].strip(), row.words[8], pose_values(inverted(world_to_camera), where))

@@ -1,11 +1,11 @@
 """MoGe's training and evaluation folders: `image.jpg`, `depth.png` and `meta.json` in a folder each.
 
 Source: `docs/train.md`, `moge/utils/io.py` and `moge/test/dataloader.py` of github.com/microsoft/MoGe.
-`.index.txt` at the top lists the folders; other lists (`.train.txt`) are splits. `intrinsics` in meta.json is
-3 x 3, divided by width and height, with the image spanning [0, 1] x [0, 1], so that only a multiplication is
-needed. Depth is z-depth in the unit of the data set, which the files do not tell (MoGe writes it into its own
-configuration): the labels are `scaled` until `--kind metric` says that the unit is a metre, or `--scale` how
-many metres it has.
+`.index.txt` at the top lists the folders; other lists (`.train.txt`) are splits. `intrinsics` in meta.json
+is 3 x 3, divided by width and height, with the image spanning [0, 1] x [0, 1], so that only a multiplication
+is needed. Depth is z-depth in the unit of the data set, which the files do not tell (MoGe writes it into its
+own configuration): the labels are `scaled` until `--kind metric` says that the unit is a metre, or `--scale`
+how many metres it has.
 """
 
 from __future__ import annotations

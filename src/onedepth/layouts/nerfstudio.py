@@ -1,12 +1,13 @@
 """nerfstudio: `transforms.json` with `depth_file_path`.
 
-Source: docs.nerf.studio/quickstart/data_conventions and `nerfstudio_dataparser.py`. Camera to world with OpenGL
-axes (y up, looking along -z), turned into OpenCV's here. `cx`, `cy` count from the image's edge, as here
-(nerfstudio shoots its rays through pixel + 0.5 and takes COLMAP's numbers as they are). Intrinsics stand at the
-top or in each frame; of `k1` to `k6`, `p1`, `p2` the camera model decides: OPENCV_FISHEYE is our fisheye,
-anything else OpenCV's model. Depth is z-depth, stored numbers (PNG or npy) times `depth_unit_scale_factor`,
-0.001 unless the file or `--scale` says otherwise. A label narrower than its image is `coarse` (phones), others
-are `metric`; `--kind scaled` is right where the depth is not in metres. Poses are divided by `applied_scale`. Splits are `train_filenames`, `val_filenames` and `test_filenames`.
+Source: docs.nerf.studio/quickstart/data_conventions and `nerfstudio_dataparser.py`. Camera to world with
+OpenGL axes (y up, looking along -z), turned into OpenCV's here. `cx`, `cy` count from the image's edge, as
+here (nerfstudio shoots its rays through pixel + 0.5 and takes COLMAP's numbers as they are). Intrinsics
+stand at the top or in each frame; of `k1` to `k6`, `p1`, `p2` the camera model decides: OPENCV_FISHEYE is
+our fisheye, anything else OpenCV's model. Depth is z-depth, stored numbers (PNG or npy) times
+`depth_unit_scale_factor`, 0.001 unless the file or `--scale` says otherwise. A label narrower than its image
+is `coarse` (phones), others are `metric`; `--kind scaled` is right where the depth is not in metres. Poses
+are divided by `applied_scale`. Splits are `train_filenames`, `val_filenames` and `test_filenames`.
 
 Not read: masks, and neighbours, because the order of frames need not be that of time.
 """

@@ -5,10 +5,10 @@ tracking was lost (the frame is kept, its pose is not). Depth is in millimetres.
 the colour image as exported; its pixel convention is not documented, and like the public loaders we count
 centres from integers.
 
-Colour is 1296 x 968 and depth 640 x 480, so labels are `coarse`; where the colour images were exported at the
-size of the depth maps they are `metric`. The two rasters differ by 0.4 % in aspect (2 pixels of colour at the
-upper and lower edge). Splits come from `scannetv2_train.txt`, `_val.txt` and `_test.txt` in the root, if they
-are there.
+Colour is 1296 x 968 and depth 640 x 480, so labels are `coarse`; where the colour images were exported at
+the size of the depth maps they are `metric`. The two rasters differ by 0.4 % in aspect (2 pixels of colour
+at the upper and lower edge). Splits come from `scannetv2_train.txt`, `_val.txt` and `_test.txt` in the root,
+if they are there.
 """
 
 from __future__ import annotations

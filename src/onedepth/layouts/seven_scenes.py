@@ -1,9 +1,9 @@
-"""7-Scenes: `seq-NN/frame-NNNNNN.color.png`, `.depth.png` and `.pose.txt`, with TrainSplit.txt, TestSplit.txt.
+"""7-Scenes: `seq-NN/frame-NNNNNN.{color.png,depth.png,pose.txt}`, TrainSplit.txt and TestSplit.txt.
 
 Source: readme of the data set (Shotton et al., "Scene coordinate regression forests", CVPR 2013): depth in
-millimetres, 65535 = invalid; camera to world; lines `sequenceN` in the split files; "the RGB and depth camera
-have not been calibrated ... default intrinsics for the depth camera: principle point (320,240), focal length
-(585,585)".
+millimetres, 65535 = invalid; camera to world; lines `sequenceN` in the split files; "the RGB and depth
+camera have not been calibrated ... default intrinsics for the depth camera: principle point (320,240), focal
+length (585,585)".
 
 The depth of the download is that of the depth camera. Laid over the colour image as it is, it would be up to
 35 pixels off, so it is moved into the colour camera when it is decoded (encoding `seven_scenes`, calibration

@@ -1,8 +1,8 @@
 """TUM RGB-D: `rgb.txt`, `depth.txt` and `groundtruth.txt` of a sequence, joined by time.
 
 Format (Sturm et al., "A benchmark for the evaluation of RGB-D SLAM systems", IROS 2012, and the benchmark's
-page "File Formats"): lines `time file`, or `time tx ty tz qx qy qz qw` (camera to world, optical axes);
-640 x 480; 16-bit depth registered to the colour image, 5000 steps a metre, 0 = nothing measured. Colour and
+page "File Formats"): lines `time file`, or `time tx ty tz qx qy qz qw` (camera to world, optical axes); 640
+x 480; 16-bit depth registered to the colour image, 5000 steps a metre, 0 = nothing measured. Colour and
 depth are joined as the benchmark's `associate.py` does: nearest first, at most 0.02 s apart, each used once.
 
 Intrinsics per Kinect are the page's calibration (digits as in the yaml files of ORB-SLAM and OpenVSLAM), by
@@ -22,7 +22,14 @@ from onedepth.camera import Camera
 from onedepth.distortion import RadialTangential
 from onedepth.errors import DataError
 from onedepth.layouts import LayoutOptions
-from onedepth.layouts.common import accept_only, locate, make_camera, pose_values, rotation_of, with_neighbours
+from onedepth.layouts.common import (
+    accept_only,
+    locate,
+    make_camera,
+    pose_values,
+    rotation_of,
+    with_neighbours,
+)
 from onedepth.layouts.tables import Row, read_rows
 from onedepth.layouts.walking import data_root, existing, folders_with, inside
 from onedepth.manifest.record import Label, Record
@@ -65,7 +72,9 @@ def associate(first: Sequence[float], second: Sequence[float], farthest: float) 
     near = [
         (abs(time - second[j]), i, j)
         for i, time in enumerate(first)
-        for j in range(bisect.bisect_left(second, time - farthest), bisect.bisect_right(second, time + farthest))
+        for j in range(
+            bisect.bisect_left(second, time - farthest), bisect.bisect_right(second, time + farthest)
+        )
     ]
     pairs: dict[int, int] = {}
     used: set[int] = set()

@@ -38,7 +38,8 @@ def decode(label: Label, view: View) -> Array:
     table = np.full(_LAST + 2, np.nan, np.float32)
     share = np.linspace(0.0, 1.0, _LAST)
     table[1 : _LAST + 1] = np.exp((1 - share) * math.log(near) + share * math.log(far)) * unit
-    return table[steps]
+    depth: Array = table[steps]
+    return depth
 
 
 def _text(data: bytes, name: str) -> dict[str, str]:
