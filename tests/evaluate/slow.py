@@ -1,4 +1,4 @@
-"""Slow, obvious twins of the standard metrics: one loop over pixels, in the words of the published formulas."""
+"""A slow, obvious twin of the standard metrics: one sum after the other, in the words of the formulas."""
 
 import math
 from collections.abc import Iterable

@@ -42,7 +42,7 @@ class Case:
         mask: bool (H, W), the pixels that count.
         camera: Camera of this raster; metrics in 3-D need it.
         edges: bool (H, W), the true depth edges; iBims and MDEC edge metrics need them.
-        planes: The flat parts; planarity needs them.
+        planes: The flat parts, possibly none; planarity needs to know them.
         fit: Alignment of the prediction; None when it holds metres already.
         low: Predicted depths below are set to it, after alignment; metres.
         high: Predicted depths above are set to it, after alignment; metres.
@@ -56,7 +56,7 @@ class Case:
     mask: Mask
     camera: Camera | None = None
     edges: Mask | None = None
-    planes: tuple[Plane, ...] = ()
+    planes: tuple[Plane, ...] | None = None
     fit: Fit | None = None
     low: float = 0.0
     high: float = math.inf
@@ -65,7 +65,7 @@ class Case:
     def __post_init__(self) -> None:
         shape = self.truth.shape
         rasters = {"prediction": self.prediction, "mask": self.mask, "edges": self.edges}
-        rasters |= {f"plane {i}": plane.mask for i, plane in enumerate(self.planes)}
+        rasters |= {f"plane {i}": plane.mask for i, plane in enumerate(self.planes or ())}
         for name, raster in rasters.items():
             if raster is not None and raster.shape != shape:
                 raise DataError(f"{name}: has shape {raster.shape} but the truth has {shape}; resize first")

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from onedepth.errors import DataError
+from onedepth.evaluate.metrics.boundary import boundary_f1
 from onedepth.evaluate.metrics.case import Case, Family
+from onedepth.evaluate.metrics.edges import depth_boundary_error, directed_depth_error, mdec_edges
+from onedepth.evaluate.metrics.normals import ANGLES, normal_errors
+from onedepth.evaluate.metrics.ordinal import ordinal
+from onedepth.evaluate.metrics.planarity import planarity
+from onedepth.evaluate.metrics.pointcloud import RADII, point_cloud
 from onedepth.evaluate.metrics.standard import standard
 
 Need = Literal["camera", "edges", "planes"]
@@ -32,6 +38,11 @@ class Metric:
     needs: frozenset[Need] = frozenset()
 
 
+_CAMERA: frozenset[Need] = frozenset({"camera"})
+_EDGES: frozenset[Need] = frozenset({"edges"})
+_PLANES: frozenset[Need] = frozenset({"camera", "planes"})
+_CLOUD = {"precision": "precision", "recall": "recall", "f_score": "F-score", "iou": "IoU"}
+
 METRICS: dict[str, Metric] = {
     "abs_rel": Metric(standard, "AbsRel"),
     "sq_rel": Metric(standard, "SqRel", "m"),
@@ -52,6 +63,34 @@ METRICS: dict[str, Metric] = {
     "delta2": Metric(standard, "δ < 1.25²", higher_is_better=True),
     "delta3": Metric(standard, "δ < 1.25³", higher_is_better=True),
     "bad_1.25": Metric(standard, "δ > 1.25", "%"),
+    "ordinal": Metric(ordinal, "ordinal error", "%"),
+    "dde_0": Metric(directed_depth_error, "DDE 0", "%", higher_is_better=True),
+    "dde_minus": Metric(directed_depth_error, "DDE −", "%"),
+    "dde_plus": Metric(directed_depth_error, "DDE +", "%"),
+    "dbe_acc": Metric(depth_boundary_error, "DBE acc", "px", needs=_EDGES),
+    "dbe_comp": Metric(depth_boundary_error, "DBE comp", "px", needs=_EDGES),
+    "mdec_edge_acc": Metric(mdec_edges, "EdgeAcc", "px", needs=_EDGES),
+    "mdec_edge_comp": Metric(mdec_edges, "EdgeComp", "px", needs=_EDGES),
+    "boundary_f1": Metric(boundary_f1, "boundary F1", higher_is_better=True),
+    "boundary_precision": Metric(boundary_f1, "boundary precision", higher_is_better=True),
+    "boundary_recall": Metric(boundary_f1, "boundary recall", higher_is_better=True),
+    "pe_plan": Metric(planarity, "PE plan", "cm", needs=_PLANES),
+    "pe_ori": Metric(planarity, "PE ori", "°", needs=_PLANES),
+    "chamfer": Metric(point_cloud, "Chamfer", "m", needs=_CAMERA),
+    **{
+        f"{name}_{radius}": Metric(
+            point_cloud, f"{title} {radius[:2]} cm", "%", higher_is_better=True, needs=_CAMERA
+        )
+        for radius in RADII
+        for name, title in _CLOUD.items()
+    },
+    "normal_mean": Metric(normal_errors, "normals, mean", "°", needs=_CAMERA),
+    "normal_median": Metric(normal_errors, "normals, median", "°", needs=_CAMERA),
+    "normal_rmse": Metric(normal_errors, "normals, RMS", "°", needs=_CAMERA),
+    **{
+        name: Metric(normal_errors, f"normals < {bound:g}°", "%", higher_is_better=True, needs=_CAMERA)
+        for name, bound in ANGLES.items()
+    },
 }
 
 
