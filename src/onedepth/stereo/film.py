@@ -107,8 +107,7 @@ def duration(path: Path) -> float | None:
     Raises:
         DataError: It cannot be opened, or holds no video.
     """
-    import av
-
+    av = _pyav()
     with _opened(path) as container:
         return None if container.duration is None else float(container.duration / av.time_base)
 
@@ -158,8 +157,7 @@ def find_picture(path: Path, layout: str) -> Box | None:
 
 
 def _samples(path: Path) -> Iterator[Image]:
-    import av
-
+    av = _pyav()
     with _opened(path) as container:
         stream = container.streams.video[0]
         for part in range(_SAMPLES if container.duration else 0):
@@ -170,11 +168,20 @@ def _samples(path: Path) -> Iterator[Image]:
                 continue  # some containers cannot seek everywhere; the other samples tell enough
 
 
+def _pyav() -> Any:
+    try:
+        import av
+    except ImportError as error:
+        raise DataError(
+            "films need PyAV, which is not installed; run `pip install 'onedepth[data]'`"
+        ) from error
+    return av
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """An opened film with at least one video stream; what FFmpeg has to say becomes a DataError."""
-    import av
-
+    av = _pyav()
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected a video")
     try:

@@ -44,10 +44,18 @@ class Unpaired:
     reason: str
 
 
-def find_pairs(left: Path, right: Path) -> tuple[list[Pair], list[Unpaired]]:
+def find_pairs(
+    left: Path, right: Path, *, leave_out: Path | None = None
+) -> tuple[list[Pair], list[Unpaired]]:
     """Pair two files, or the images of two folders (with sub-folders) by their names.
 
-    Names may differ in the word that tells the eye: `a_left.png` and `a_right.png`, `im0` and `im1`.
+    Names may differ in the word that tells the eye: `a_left.png` and `a_right.png`, `im0` and `im1`. One
+    folder may lie in the other.
+
+    Args:
+        left: File or folder.
+        right: File or folder.
+        leave_out: A folder in which nothing is looked for, such as that of the results.
 
     Raises:
         DataError: One is a file and the other a folder, both are the same, or no two names agree.
@@ -60,7 +68,7 @@ def find_pairs(left: Path, right: Path) -> tuple[list[Pair], list[Unpaired]]:
             raise DataError(f"{left} and {right}: one is a folder, the other a file; give two of a kind")
     if not left.is_dir() and not right.is_dir():
         return [_pair(search(left)[0].path, search(right)[0].path, left.stem)], []
-    lefts, rights = (_by_key(search(folder, leave_out=None)) for folder in (left, right))
+    lefts, rights = _images(left, right, leave_out), _images(right, left, leave_out)
     unpaired = [
         Unpaired(image.path, f"no image of this name in {other}")
         for found, partners, other in ((lefts, rights, right), (rights, lefts, left))
@@ -76,6 +84,16 @@ def find_pairs(left: Path, right: Path) -> tuple[list[Pair], list[Unpaired]]:
         examples = f"{next(iter(lefts.values())).name} and {next(iter(rights.values())).name}"
         raise DataError(f"{left} and {right}: no image has the same name in both (such as {examples})")
     return pairs, unpaired
+
+
+def _images(folder: Path, other: Path, leave_out: Path | None) -> dict[str, FoundImage]:
+    """Images of a folder by key, without those of the other view's folder, if that lies in it."""
+    images, apart = search(folder, leave_out=leave_out), other.resolve()
+    if apart.is_relative_to(folder.resolve()):
+        images = [image for image in images if not image.path.resolve().is_relative_to(apart)]
+    if not images:
+        raise DataError(f"{folder}: no images but those of {other}")
+    return _by_key(images)
 
 
 def _by_key(images: list[FoundImage]) -> dict[str, FoundImage]:
