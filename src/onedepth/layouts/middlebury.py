@@ -57,34 +57,35 @@ def _scene(folder: Path, root: Path) -> Record:
     image = existing(folder / "im0.png", "the left view")
     right = existing(folder / "im1.png", "the right view")
     table = {key.strip(): value for key, _, value in (line.partition("=") for line in _lines(path))}
-    camera = _numbers(table, "cam0", 9, path)
+    fx, _, cx, _, fy, cy, *_ = _numbers(table, "cam0", 9, path)
+    width, height = image_size(image)
+    camera = make_camera(path, first_centre=0.0, width=width, height=height, fx=fx, fy=fy, cx=cx, cy=cy)
     (baseline,), (doffs,) = (_numbers(table, key, 1, path) for key in ("baseline", "doffs"))
-    fx, _, cx, _, fy, cy, *_ = camera
     if baseline <= 0:
         raise DataError(f"{path}: baseline is {baseline:g}, expected millimetres above 0")
-    width, height = image_size(image)
     metres = baseline / 1000
-    disparity = next((folder / name for name in _DISPARITIES if (folder / name).is_file()), None)
     name = folder.relative_to(root).as_posix()
     return Record(
         id=folder.name if name == "." else name,
         image=locate(image),
-        label=None
-        if disparity is None
-        else Label(
-            file=locate(disparity),
-            kind="metric",
-            encoding="pfm",
-            quantity="disparity",
-            scale=1 / (metres * fx),
-            offset=doffs / (metres * fx),
-        ),
-        camera=make_camera(path, first_centre=0.0, width=width, height=height, fx=fx, fy=fy, cx=cx, cy=cy),
+        label=_label(folder, metres * fx, doffs),
+        camera=camera,
         scene=re.sub("-(im)?perfect$", "", folder.name),
         right=locate(right),
         baseline=metres,
         licence=_LICENCE,
         source="Middlebury",
+    )
+
+
+def _label(folder: Path, unit: float, doffs: float) -> Label | None:
+    """The left disparity; `unit` is baseline (metres) times focal length (pixels)."""
+    file = next((folder / name for name in _DISPARITIES if (folder / name).is_file()), None)
+    if file is None:
+        return None
+    scale, offset = 1 / unit, doffs / unit
+    return Label(
+        file=locate(file), kind="metric", encoding="pfm", quantity="disparity", scale=scale, offset=offset
     )
 
 
