@@ -69,6 +69,15 @@ def test_images_may_lie_beside_the_labels(root):
     assert found[0].image == str(root / "train" / DRIVE / "image_02/data/0000000001.png")
 
 
+def test_raw_drives_may_be_a_link_to_another_disk(root, tmp_path_factory):
+    disk = tmp_path_factory.mktemp("disk") / "kitti"
+    (root.parent / "raw").rename(disk)
+    (root.parent / "raw").symlink_to(disk)
+    (root.parent / "broken").symlink_to(disk / "nothing")
+    found = records("kitti-depth", root, split="train")
+    assert found[0].image == str(root.parent / "raw" / DAY / DRIVE / "image_02/data/0000000001.png")
+
+
 def test_listed_frames_without_label_are_left_out(root):
     lines = "".join(f"{DAY}/{DRIVE} {frame} l\n" for frame in range(5)) + f"{DAY}/{DRIVE[:-9]}0002_sync 1 r\n"
     text(root / "splits/eigen_benchmark/test_files.txt", lines)
@@ -122,7 +131,7 @@ def test_missing_twins_are_named(root):
 
 def test_missing_raw_drives_are_named(root):
     (root.parent / "raw").rename(root.parent.parent / f"elsewhere_{root.parent.name}")
-    with pytest.raises(DataError, match=rf"train/{DRIVE}: drive {DRIVE} is not below .*download it"):
+    with pytest.raises(DataError, match=rf"train/{DRIVE}: the raw drive {DRIVE} is not found; download it"):
         records("kitti-depth", root)
 
 

@@ -193,7 +193,7 @@ def test_a_damaged_calibration_is_named(root, old, new, message):
     ("line", "message"),
     [
         (f"{DAY}/{DRIVE} 9 l", r"list\.txt:1: frame 9 is not in .*image_02"),
-        (f"{DAY}/{DAY}_drive_0077_sync 0 l", r"list\.txt:1: drive .*_0077_sync is not below"),
+        (f"{DAY}/{DAY}_drive_0077_sync 0 l", r"list\.txt:1: the raw drive .*_0077_sync is not found"),
         (f"{DAY}/{DRIVE} 0 up", r"list\.txt:1: found .*expected DATE/DRIVE FRAME l\|r"),
         ("kitchen 0 l", r"list\.txt:1: found 'kitchen 0 l'"),
         ("# nothing", r"list\.txt: lists no frame"),

@@ -1,5 +1,7 @@
 """Raw drives of KITTI, wherever the download was unpacked: DATE/DRIVE_sync/image_0{2,3}/data below ROOT."""
 
+import contextlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -109,13 +111,23 @@ def all_drives(root: Path) -> Iterator[Drive]:
     yield from found
 
 
-def find_drive(name: str, days: dict[str, Path], root: Path, where: str) -> Drive:
+def days_beside(root: Path) -> dict[str, Path]:
+    """Folders of recording days in the folders beside `root`; a link to elsewhere counts as one of them."""
+    days: dict[str, Path] = {}
+    for name in sorted(os.listdir(root.parent)):
+        folder = root.parent / name
+        with contextlib.suppress(OSError):  # what cannot be listed has nothing for us
+            for day in filter(_DATE.fullmatch, os.listdir(folder)):
+                days.setdefault(day, folder / day)
+    return days
+
+
+def find_drive(name: str, days: dict[str, Path], where: str) -> Drive:
     """The drive of this name.
 
     Args:
         name: Such as 2011_09_26_drive_0001_sync.
-        days: See `date_folders`.
-        root: Folder that links must not leave.
+        days: Folders of recording days by name.
         where: Who asks, for the message.
 
     Raises:
@@ -124,8 +136,8 @@ def find_drive(name: str, days: dict[str, Path], root: Path, where: str) -> Driv
     match = _DRIVE.fullmatch(name)
     day = days.get(match[1]) if match else None
     if day is None or not (day / name).is_dir():
-        raise DataError(f"{where}: drive {name} is not below {root}; download it, or take it off the list")
-    return Drive(day / name, root)
+        raise DataError(f"{where}: the raw drive {name} is not found; download it, or leave it off the list")
+    return Drive(day / name, day.parent)
 
 
 def _times(path: Path) -> list[float]:

@@ -22,7 +22,7 @@ from onedepth.camera import Camera
 from onedepth.errors import DataError
 from onedepth.layouts import LayoutOptions
 from onedepth.layouts._kitti import LICENCE, Calibration, neighbours, numbered
-from onedepth.layouts._kitti_drives import Drive, date_folders, find_drive
+from onedepth.layouts._kitti_drives import Drive, date_folders, days_beside, find_drive
 from onedepth.layouts._kitti_splits import entries
 from onedepth.layouts.common import accept_only, image_size, locate, make_camera
 from onedepth.layouts.tables import read_matrix
@@ -90,17 +90,13 @@ class _Finder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        beside = [folder for folder in folders_in(root.parent, root=root.parent) if folder != root]
-        self.days: dict[str, Path] = {}
-        for folder in (root, *beside):
-            for day, path in date_folders(folder).items():
-                self.days.setdefault(day, path)
+        self.days = days_beside(root) | date_folders(root)
 
     def drive(self, annotated: Path, where: str) -> Drive:
         """The raw drive with the images of an annotated one."""
         if not (annotated / "image_02").is_dir() and not (annotated / "image_03").is_dir():
-            return find_drive(annotated.name, self.days, self.root.parent, where)
-        return Drive(annotated, self.root.parent)
+            return find_drive(annotated.name, self.days, where)
+        return Drive(annotated, self.root)
 
     def calibration(self, drive: Drive, where: str) -> Calibration:
         """Calibration of the day, which may lie with raw drives that are elsewhere."""

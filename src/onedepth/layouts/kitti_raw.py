@@ -59,7 +59,7 @@ def _listed(root: Path, split: str) -> Iterator[Record]:
     for entry in entries(split, root):
         key = entry.drive, entry.side
         if key not in views:
-            views[key] = _View(find_drive(entry.drive, days, root, entry.where), entry.side)
+            views[key] = _View(find_drive(entry.drive, days, entry.where), entry.side)
         yield views[key].listed(entry)
 
 
