@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,7 @@ from onedepth.errors import DataError
 from onedepth.evaluate.models.base import Raster, View
 from onedepth.evaluate.protocol import Protocol
 from onedepth.evaluate.scoring import check_camera
+from onedepth.files.cameras.ours import camera_to_dict
 from onedepth.manifest.labels import load_depth
 from onedepth.manifest.manifest import open_records
 from onedepth.manifest.pixels import load_image
@@ -109,10 +111,15 @@ def fingerprint(record: Record) -> bytes:
     parts = [record.id.encode(), _content(record.image)]
     if record.label is not None:
         meaning = record.label.model_copy(update={"file": "-", "mask": None})
-        parts += [_content(record.label.file), meaning.model_dump_json().encode()]
+        parts += [_content(record.label.file), _canonical(meaning.model_dump(exclude_defaults=True))]
         parts += [_content(record.label.mask)] if record.label.mask else []
-    parts.append(repr(record.camera).encode())
+    parts.append(_canonical(None if record.camera is None else camera_to_dict(record.camera)))
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
+
+
+def _canonical(values: object) -> bytes:
+    """The same bytes for the same values, also once records have learnt further fields."""
+    return json.dumps(values, sort_keys=True).encode()
 
 
 def _content(locator: str) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from onedepth.evaluate.bootstrap import Interval
 from onedepth.evaluate.metrics import METRICS
 from onedepth.evaluate.protocol import Protocol
 from onedepth.evaluate.summary import Duel, Line
@@ -45,18 +44,20 @@ def score_rows(lines: Sequence[Line], protocol: Protocol, *, intervals: bool = F
 
 
 def duel_rows(duels: Sequence[Duel]) -> list[str]:
-    """One sentence per duel."""
-    return [
-        f"{duel.first} is better than {duel.second} in {METRICS[duel.metric].title} ({duel.alignment}) in "
-        f"{100 * duel.result.better:.1f} % of resamples of {duel.images} images; difference "
-        f"{signed(duel.result.difference)} {span(duel.result.interval)}"
-        for duel in duels
-    ]
+    """One sentence per duel, the better model first."""
+    return [_sentence(duel) for duel in duels]
 
 
-def span(interval: Interval) -> str:
-    """An interval of differences."""
-    return f"[{signed(interval.low)}, {signed(interval.high)}]"
+def _sentence(duel: Duel) -> str:
+    names, better = (duel.first, duel.second), duel.result.better
+    if better < 0.5:
+        names, better = names[::-1], 1 - better
+    interval = duel.result.interval
+    return (
+        f"{names[0]} is better than {names[1]} in {METRICS[duel.metric].title} ({duel.alignment}) in "
+        f"{100 * better:.1f} % of resamples of {duel.images} images; {duel.first} minus {duel.second} is "
+        f"{signed(duel.result.difference)} [{signed(interval.low)}, {signed(interval.high)}]"
+    )
 
 
 def signed(value: float) -> str:

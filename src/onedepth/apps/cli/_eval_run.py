@@ -93,12 +93,16 @@ def run(asked: Asked, files: Files, form: str) -> Done:
     """Evaluate, write the files, print the summary."""
     pictures = None
     if files.report is not None:
-        from onedepth.evaluate.report import Tallies
+        from onedepth.evaluate.tallies import Tallies
 
         pictures = Tallies(asked.protocol)
     with progress("Evaluating", len(asked.records), "images/s") as advance:
         outcome = evaluate(
-            asked.records, asked.models, asked.protocol, on_image=advance, on_pair=pictures and pictures.add
+            asked.records,
+            asked.models,
+            asked.protocol,
+            on_image=advance,
+            on_pair=None if pictures is None else pictures.add,
         )
     summary = summarise(outcome.table, asked.protocol.average)
     content = result.build(asked.setting, asked.protocol, asked.models, outcome, summary)
@@ -108,11 +112,12 @@ def run(asked: Asked, files: Files, form: str) -> Done:
     if files.per_image is not None:
         write_per_image(files.per_image, outcome.table)
     if files.report is not None and pictures is not None and scored:
-        from onedepth.evaluate.report import write_report
+        from onedepth.evaluate.report import Content, write_report
 
-        write_report(
-            files.report, asked.records, asked.models, asked.protocol, content, outcome, summary, pictures
+        page = Content(
+            asked.records, asked.models, asked.protocol, outcome.table, *summary, pictures, content
         )
+        write_report(files.report, page)
     _PRINTED[form](asked, outcome, summary, content)
     _print_trouble(outcome, summary[0], len(asked.records))
     if not scored:
