@@ -46,6 +46,15 @@ def test_the_published_camera_follows_the_size(tmp_path):
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == (886.81, 927.06, 512, 384)
 
 
+def test_who_takes_the_numbers_for_distances_may_say_so(tmp_path):
+    write(tmp_path)
+    plain, claimed = records("diode", tmp_path)[0], records("diode", tmp_path, quantity="distance")[0]
+    lengths = np.linalg.norm(plain.camera.rays(), axis=-1)
+    np.testing.assert_allclose(load_depth(claimed) * lengths, load_depth(plain), rtol=1e-6)
+    with pytest.raises(ConfigError, match="--quantity is 'disparity'"):
+        records("diode", tmp_path, quantity="disparity")
+
+
 def test_splits(tmp_path):
     for part in ("train", "val"):
         write(tmp_path, part, "indoors")

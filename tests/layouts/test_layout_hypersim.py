@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kitti_builder import turn
 from pictures import hdf5, metres, picture, records, text
 
 from onedepth.errors import ConfigError, DataError
+from onedepth.layouts._hypersim_cameras import Parameters, view_of
 from onedepth.manifest.labels import load_depth
 
 W, H = 16, 12
@@ -109,6 +112,20 @@ def test_points_in_the_world_are_those_of_the_documented_rays(tmp_path, name):
         pose = np.reshape(record.pose, (4, 4))
         points = record.camera.unproject(pixels, load_depth(record))
         np.testing.assert_allclose(points @ pose[:3, :3].T + pose[:3, 3], expected, rtol=1e-5, atol=1e-4)
+
+
+@given(
+    st.tuples(*[st.floats(-0.2, 0.2)] * 2), st.floats(-0.3, 0.3), st.booleans(), st.floats(0.1, 10), st.data()
+)
+def test_any_lens_tilted_one_way_is_a_camera_and_a_turn(offset, tilt, aside, scale, data):
+    matrix = scale * lens(offset, (tilt, 0.0) if aside else (0.0, tilt))
+    view = view_of(Parameters(matrix, W, H, "table:2"))
+    x, y = data.draw(st.floats(0, W)), data.draw(st.floats(0, H))
+    ray = np.diag([1, -1, -1]) @ matrix @ [2 * x / W - 1, 1 - 2 * y / H, 1]
+    ours = view.turned @ view.camera.unproject([x, y], 1.0)
+    np.testing.assert_allclose(np.cross(ours / np.linalg.norm(ours), ray / np.linalg.norm(ray)), 0, atol=1e-9)
+    assert ours @ ray > 0
+    np.testing.assert_allclose(view.turned @ view.turned.T, np.eye(3), atol=1e-12)
 
 
 def test_a_lens_tilted_both_ways_is_refused(tmp_path):

@@ -7,7 +7,8 @@ of github.com/diode-dataset/diode-devkit). The images are crops of panoramas, re
 45 degrees: its intrinsics.txt says [fx, fy, cx, cy] = [886.81, 927.06, 512, 384] for 1024 x 768. The focal
 lengths are 512 / tan 30 and 384 / tan 22.5 degrees, so the centre is that of the image's edges, in our
 convention 512 and 384 too. That the numbers are z-depth and not distances along the rays is what evaluations
-take for granted; the data set itself does not say it (UNCONFIRMED).
+take for granted; the data set itself does not say it (UNCONFIRMED; `--quantity distance` for who knows
+better).
 
 `--split`: train, val, indoors, outdoor, or both words (val/indoors).
 """
@@ -18,9 +19,9 @@ from pathlib import Path
 from onedepth.camera import Camera
 from onedepth.errors import ConfigError, DataError
 from onedepth.layouts import LayoutOptions
-from onedepth.layouts.common import accept_only, by_key, image_size, locate
+from onedepth.layouts.common import accept_only, by_key, choose, image_size, locate
 from onedepth.layouts.walking import data_root, existing, files_in, walk
-from onedepth.manifest.record import Label, Record
+from onedepth.manifest.record import Label, Quantity, Record
 
 _PARTS = ("train", "val", "test")
 _KINDS = ("indoors", "outdoor")
@@ -34,7 +35,8 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
         ConfigError: An option is of no use here, or the split is unknown.
         DataError: No scan is found, or an image lacks its depth or mask.
     """
-    accept_only(options, "diode", "split")
+    accept_only(options, "diode", "split", "quantity")
+    distance = choose(options, "quantity", ("depth", "distance")) == "distance"
     words = options.split.split("/") if options.split is not None else []
     if any(word not in (*_PARTS, *_KINDS) for word in words):
         known = ", ".join((*_PARTS, *_KINDS))
@@ -45,10 +47,12 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
     if not wanted:
         what = f"scan of --split {options.split}" if scans else "folder scene_NNNNN/scan_NNNNN"
         raise DataError(f"{root}: no {what} in it; expected train/ and val/ of DIODE")
-    return (record for folder in wanted for record in _scan(folder, root))
+    return (
+        record for folder in wanted for record in _scan(folder, root, "distance" if distance else "depth")
+    )
 
 
-def _scan(folder: Path, root: Path) -> Iterator[Record]:
+def _scan(folder: Path, root: Path, quantity: Quantity) -> Iterator[Record]:
     images = by_key(files_in(folder, (".png",), root=root))
     arrays = by_key(files_in(folder, (".npy",), root=root))
     lone = [key for key in arrays if key.removesuffix("_depth_mask").removesuffix("_depth") not in images]
@@ -62,7 +66,9 @@ def _scan(folder: Path, root: Path) -> Iterator[Record]:
         yield Record(
             id=image.relative_to(root).with_suffix("").as_posix(),
             image=locate(image),
-            label=Label(file=locate(depth), kind="metric", encoding="npy", mask=locate(mask)),
+            label=Label(
+                file=locate(depth), kind="metric", encoding="npy", quantity=quantity, mask=locate(mask)
+            ),
             camera=_CAMERA.resize(*image_size(image)),
             scene=folder.parent.name,
             split=next((part for part in _PARTS if part in folder.parts), None),
