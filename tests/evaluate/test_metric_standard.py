@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from slow import standard_slowly
+from metric_slow import standard_slowly
 
 from onedepth.camera import Camera
 from onedepth.errors import DataError

@@ -103,7 +103,7 @@ def line(x: Array, y: Array) -> Line:
 
 
 def log_factor(x: Array, y: Array) -> Line:
-    """argmin_s sum (ln s x - ln y)^2: the geometric mean of y / x (Eigen et al., NIPS 2014, eq. 1)."""
+    """argmin_s sum (ln s x - ln y)^2: the geometric mean of y / x (Eigen et al., NIPS 2014, sec. 3.2)."""
     if float(x.min()) <= 0:
         raise DegenerateError("logarithms need a prediction above 0 everywhere")
     total = sum(

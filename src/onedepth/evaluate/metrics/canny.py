@@ -15,6 +15,8 @@ from onedepth.rasters import Mask
 
 Field = npt.NDArray[np.float64]
 
+_TIE = 1 + 1e-9  # both sides of a clean step are its edge, however their gradients round
+
 
 def canny(values: npt.NDArray[np.floating[Any]], *, sigma: float, low: float, high: float) -> Mask:
     """Edges of a field.
@@ -67,7 +69,7 @@ def _is_ridge(
     step_x, step_y = np.sign(gx).astype(np.intp), np.sign(gy).astype(np.intp)
     flat = np.abs(gx) >= np.abs(gy)
     weight = np.minimum(np.abs(gx), np.abs(gy)) / np.maximum(np.abs(gx), np.abs(gy))
-    here = magnitude[rows, columns]
+    here = magnitude[rows, columns] * _TIE
     ridge = np.ones(len(rows), np.bool_)
     for way in (1, -1):
         straight = magnitude[

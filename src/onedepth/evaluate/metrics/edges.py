@@ -18,7 +18,7 @@ DIRECTED_AT = 3.0  # metres
 
 
 def depth_boundary_error(case: Case) -> dict[str, float]:
-    """DBE_acc and DBE_comp of iBims-1 (Koch et al., ECCVW 2018, eqs. 7 and 8, and the authors' code).
+    """DBE_acc and DBE_comp of iBims-1 (Koch et al., ECCVW 2018, and the authors' code).
 
     The prediction is stretched to [0, 1] and its edges E found by Canny (sigma sqrt 2, 0.15, 0.3). With D the
     distance to the nearest edge, E* the true edges: DBE_acc is the mean of D* over those of E with D* < 10;

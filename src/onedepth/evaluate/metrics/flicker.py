@@ -40,7 +40,7 @@ class Frame:
 
 
 def temporal_alignment_error(frames: Iterable[Frame]) -> dict[str, float]:
-    """TAE of Video Depth Anything (Chen et al., CVPR 2025, eq. 9): depth reprojected into the neighbour.
+    """TAE of Video Depth Anything (Chen et al., CVPR 2025): depth reprojected into the neighbour.
 
     For frames k and k + 1 and both directions, each pixel's point is carried over by the poses and rounded to
     a pixel; TAE is the mean over pairs and directions of mean |z_there - z_carried| / z_there, in percent.
