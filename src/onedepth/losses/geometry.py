@@ -9,6 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+#: Points nearer to a camera than this (metres, or units) are raised to it: the division stays finite.
+NEAREST = 1e-3
+
 
 def pixel_grid(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """Centres of all pixels.
@@ -90,7 +93,7 @@ def strided(intrinsics: Tensor, stride: int) -> Tensor:
     return (intrinsics - shift) / stride + shift
 
 
-def project(points: Tensor, intrinsics: Tensor, *, nearest: float = 1e-3) -> tuple[Tensor, Tensor]:
+def project(points: Tensor, intrinsics: Tensor, *, nearest: float = NEAREST) -> tuple[Tensor, Tensor]:
     """Pixels where points appear.
 
     Args:
@@ -106,6 +109,33 @@ def project(points: Tensor, intrinsics: Tensor, *, nearest: float = 1e-3) -> tup
     front = z > nearest
     z = z.clamp_min(nearest)
     return torch.stack([fx * x / z + cx, fy * y / z + cy], 1), front.unsqueeze(1)
+
+
+def camera_matrix(intrinsics: Tensor) -> Tensor:
+    """K, from rays (x, y, 1) to pixels.
+
+    Args:
+        intrinsics: (B, 4).
+
+    Returns:
+        Tensor (B, 3, 3).
+    """
+    fx, fy, cx, cy = intrinsics.unbind(1)
+    zero, one = torch.zeros_like(fx), torch.ones_like(fx)
+    return torch.stack([fx, zero, cx, zero, fy, cy, zero, zero, one], 1).reshape(-1, 3, 3)
+
+
+def inverse_camera_matrix(intrinsics: Tensor) -> Tensor:
+    """The inverse of K, from pixels to rays (x, y, 1).
+
+    Args:
+        intrinsics: (B, 4).
+
+    Returns:
+        Tensor (B, 3, 3).
+    """
+    fx, fy, cx, cy = intrinsics.unbind(1)
+    return camera_matrix(torch.stack([1 / fx, 1 / fy, -cx / fx, -cy / fy], 1))
 
 
 def rotation_matrix(axis_angle: Tensor) -> Tensor:

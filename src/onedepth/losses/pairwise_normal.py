@@ -29,7 +29,7 @@ def pairwise_normal(
     *,
     image: Tensor | None = None,
     generator: torch.Generator,
-    number: int = 1000,
+    number: int | None = None,
     window: int = 5,
     stride: int = 2,
 ) -> Tensor:
@@ -46,7 +46,7 @@ def pairwise_normal(
         intrinsics: (B, 4) fx, fy, cx, cy in pixels of this raster.
         image: (B, C, H, W) for image edges; only edges of the target normals guide when None.
         generator: source of randomness.
-        number: edge pairs, and as many random pairs, per image.
+        number: edge pairs, and as many random pairs, per image; a hundredth of the pixels when None.
         window: side of the window of the normals.
         stride: edges are looked for on every stride-th row and column (a pair starts 3 to 19 pixels from its
             edge, so a pixel more or less is nothing, and half the search is a quarter of the time); 1 for all.
@@ -55,6 +55,8 @@ def pairwise_normal(
         Tensor (B,), in [0, 3].
     """
     check_maps(prediction, target, mask)
+    if number is None:
+        number = max(1, mask[0].numel() // 100)
     with torch.no_grad():
         guide = sparse_guides(target, mask, intrinsics, image, window=window, stride=stride)
         edge_pairs, inside = draw_edge_pairs(guide, (number + 2) // 3, generator, size=mask.shape[-2:])

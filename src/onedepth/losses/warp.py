@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from onedepth.losses.geometry import project, unproject
+from onedepth.losses.geometry import NEAREST, camera_matrix, inverse_camera_matrix, pixel_grid
 from onedepth.losses.precision import full_precision
 
 
@@ -33,18 +33,27 @@ def inverse_warp(
         warped (B, C, H, W), and bool (B, 1, H, W): the point is in front of the source camera and inside its
         image.
     """
-    seen_by = intrinsics if source_intrinsics is None else source_intrinsics
-    points = unproject(depth, intrinsics)
-    pose = pose.to(points.dtype)
-    moved = (pose[:, :3, :3] @ points.flatten(2) + pose[:, :3, 3:]).view_as(points)
-    pixels, front = project(moved, seen_by)
     height, width = source.shape[-2:]
-    extent = pixels.new_tensor([width, height])
-    place = pixels.permute(0, 2, 3, 1) / extent
-    inside = ((place >= 0) & (place <= 1)).all(-1).unsqueeze(1)
-    grid = 2 * place - 1
+    seen_by = intrinsics if source_intrinsics is None else source_intrinsics
+    # K' (z R K^-1 (u, v, 1) + t), with the sampler's [-1, 1] for the image folded into K'
+    to_grid = seen_by.to(depth.dtype) * depth.new_tensor([2 / width, 2 / height] * 2)
+    lens = camera_matrix(to_grid - depth.new_tensor([0.0, 0.0, 1.0, 1.0]))
+    pose = pose.to(depth.dtype)
+    turn = lens @ pose[:, :3, :3] @ inverse_camera_matrix(intrinsics.to(depth.dtype))
+    shift = (lens @ pose[:, :3, 3:])[..., None]
+    u, v = pixel_grid(depth.shape[-2], depth.shape[-1], depth)
+    along_u, along_v, constant = turn[..., None, None].unbind(2)
+    moved = (along_u * u + (along_v * v + constant)) * depth + shift
+    z = moved[:, 2]
+    front = z > NEAREST
+    grid = moved[:, :2] / z.clamp_min(NEAREST).unsqueeze(1)
+    inside = ((grid >= -1) & (grid <= 1)).all(1)
     # Far outside everything is border: a bound keeps the sampler's integer arithmetic in range.
     warped = F.grid_sample(
-        source.to(grid.dtype), grid.clamp(-4, 4), mode="bilinear", padding_mode="border", align_corners=False
+        source.to(grid.dtype),
+        grid.clamp(-4, 4).movedim(1, -1),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
     )
-    return warped, inside & front
+    return warped, (inside & front).unsqueeze(1)

@@ -121,7 +121,13 @@ LOSSES: Mapping[str, Loss] = {
 }
 
 DEFAULT_LOSSES: Mapping[Kind, Mapping[str, float]] = {
-    "metric": {"silog": 1.0, "log_gradient": 0.1},
+    "metric": {
+        "silog": 1.0,
+        "random_proposals": 0.1,
+        "virtual_normal": 0.1,
+        "pairwise_normal": 0.1,
+        "log_gradient": 0.1,
+    },
     "scaled": {"scale_invariant_log": 1.0, "log_gradient": 0.1},
     "affine": {"ssi_trim": 1.0, "ssi_gradient": 0.5},
     "coarse": {"low_resolution": 1.0, "downsampled_high": 1.0, "consistency": 0.5},
