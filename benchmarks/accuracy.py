@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 import onedepth
 from onedepth.camera import Camera
 from onedepth.data.load import load_sample
-from onedepth.data.sample import Record, Sample
-from onedepth.data.scenes import find_scenes, read_scene
+from onedepth.data.sample import Sample
 from onedepth.errors import ModelFileError, OneDepthError
 from onedepth.files.atomic import write_bytes
+from onedepth.manifest.manifest import open_records
+from onedepth.manifest.record import Record
 from onedepth.predict.modelfile import find_model
 
 NYU_TEST = "nyu_v2/test"
@@ -115,8 +116,8 @@ def run(
 
 def open_set(name: str, stride: int) -> list[Record]:
     """Frames with metric truth and a camera, every `stride`-th of them."""
-    records = [record for scene in find_scenes(SHARED / "data" / name) for record in read_scene(scene)]
-    usable = [r for r in records if r.means == "metric" and r.camera is not None]
+    records = open_records(SHARED / "data" / name)
+    usable = [r for r in records if r.label and r.label.kind == "metric" and r.camera is not None]
     if not usable:
         raise OneDepthError(f"{name}: has no frame with metric depth and a camera")
     return usable[::stride]
@@ -154,7 +155,7 @@ def result(
     means: dict[str, dict[str, Scores]],
 ) -> dict[str, Any]:
     """Everything needed to trust, or to repeat, the numbers."""
-    files = [path for r in records for path in (r.image, r.label) if path is not None]
+    files = [Path(file) for r in records if r.label for file in (r.image, r.label.file)]
     return {
         "command": f"python benchmarks/accuracy.py {shlex.join(sys.argv[1:])}".strip(),
         "machine": f"{cpu_name()}, {os.cpu_count()} cores",

@@ -5,8 +5,10 @@ number, any number of workers and processes gives the same samples, and a run ki
 exactly.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -14,9 +16,18 @@ from torch import Tensor
 from onedepth.data.sample import Sample, SourceBatch
 from onedepth.data.sources import Source
 from onedepth.data.transforms import Augment, augment
+from onedepth.errors import DataError
 from onedepth.losses import downsample
 
 _GOLDEN = (5**0.5 - 1) / 2  # its multiples fill [0, 1) evenly, so short runs meet the weights closely too
+_ATTEMPTS = 16  # records in a row that may be unreadable; more and the disk is gone, or the whole list wrong
+
+
+class Drawn(NamedTuple):
+    """A sample, and what was wrong with the records drawn before it that could not be read."""
+
+    sample: Sample
+    unreadable: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -46,11 +57,11 @@ class Mixture:
     def __getitem__(self, step: int) -> list[SourceBatch]:
         """This process's sub-batches of a step, one for each source that has samples in it."""
         size = self.size_at(step)
-        groups: dict[int, list[Sample]] = {}
+        groups: dict[int, list[Drawn]] = {}
         for slot in range(self.shard[0], self.batch, self.shard[1]):
             which = self.source_at(step, slot)
-            groups.setdefault(which, []).append(self.sample_at(step, slot, self.sources[which], size))
-        return [collate(self.sources[which], groups[which]) for which in sorted(groups)]
+            groups.setdefault(which, []).append(self.draw(step, slot, self.sources[which], size))
+        return [_batch(self.sources[which], groups[which]) for which in sorted(groups)]
 
     def size_at(self, step: int) -> tuple[int, int]:
         """The input size (width, height) of a step."""
@@ -68,13 +79,43 @@ class Mixture:
 
     def sample_at(self, step: int, slot: int, source: Source, size: tuple[int, int]) -> Sample:
         """The augmented sample of a slot."""
-        rng = np.random.default_rng([self.seed, 2, step, slot])
-        sample = source.load(int(rng.integers(len(source.records))))
-        return augment(sample, size, source.config.augment or self.augment, rng, self.canonical_focal)
+        return self.draw(step, slot, source, size).sample
+
+    def draw(self, step: int, slot: int, source: Source, size: tuple[int, int]) -> Drawn:
+        """The augmented sample of a slot; records that cannot be read are passed over for others.
+
+        Which record takes their place depends on seed, step, slot and attempt alone.
+
+        Raises:
+            DataError: So many records in a row could not be read that there is more wrong than some files.
+        """
+        unreadable: list[str] = []
+        for attempt in range(_ATTEMPTS):
+            rng = np.random.default_rng([self.seed, 2, step, slot, *([attempt] if attempt else [])])
+            try:
+                sample = source.load(int(rng.integers(len(source.records))))
+            except DataError as error:
+                unreadable.append(str(error))
+                continue
+            how = source.config.augment or self.augment
+            return Drawn(augment(sample, size, how, rng, self.canonical_focal), tuple(unreadable))
+        raise DataError(
+            f"source {source.config.name!r}: {_ATTEMPTS} records in a row cannot be used; the last: "
+            f"{unreadable[-1]}"
+        )
+
+
+def _batch(source: Source, drawn: Sequence[Drawn]) -> SourceBatch:
+    unreadable = tuple(itertools.chain.from_iterable(d.unreadable for d in drawn))
+    return replace(collate(source, [d.sample for d in drawn]), unreadable=unreadable)
 
 
 def collate(source: Source, samples: Sequence[Sample]) -> SourceBatch:
-    """A sub-batch of a source; coarse labels are reduced here, so that training never sees the fine ones."""
+    """A sub-batch of a source; coarse labels are reduced here, so that training never sees the fine ones.
+
+    Labels that were measured at a lower resolution have been enlarged to the image's raster: `factor` should
+    be at least image over label size as both are in a batch, or it asks for more detail than was measured.
+    """
     config = source.config
     batch = SourceBatch.collate(config.name, config.kind, samples)
     if config.kind == "coarse":

@@ -1,8 +1,7 @@
-"""One training example: on disk (`Record`), in memory (`Sample`), and in a batch (`SourceBatch`)."""
+"""One training example: in memory (`Sample`) and in a batch (`SourceBatch`); on disk it is a `Record`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -11,46 +10,22 @@ import torch
 from torch import Tensor
 
 from onedepth.camera import Camera
+from onedepth.manifest.record import LabelKind
 
 Kind = Literal["metric", "scaled", "affine", "coarse", "video"]
-Label = Literal["metric", "scaled", "affine"]
 Sensor = Literal["area", "nearest"]
 
 Pixels = npt.NDArray[np.uint8]
 Raster = npt.NDArray[np.float32]
 
 # What a stored label can serve as: a strong label can always be read as a weaker one, never the reverse.
-SERVES: dict[Label | None, frozenset[Kind]] = {
+SERVES: dict[LabelKind | None, frozenset[Kind]] = {
     "metric": frozenset({"metric", "scaled", "affine", "coarse", "video"}),
     "scaled": frozenset({"scaled", "affine", "video"}),
     "affine": frozenset({"affine", "video"}),
+    "coarse": frozenset({"coarse", "video"}),
     None: frozenset({"video"}),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Where one example lies and what its label means.
-
-    Attributes:
-        id: Unique within its source.
-        image: Colour image file.
-        label: 16-bit PNG of the same size, 0 = no measurement; None where there is none.
-        means: What the label is: depth in metres, depth in unknown units, or disparity up to scale and shift.
-        unit: Metres (or units) per PNG step.
-        camera: Intrinsics at the stored size; None where they are unknown.
-        scene: Frames of one scene share it.
-        neighbours: Image files of the frames before and after; empty for single photos and ends of clips.
-    """
-
-    id: str
-    image: Path
-    label: Path | None
-    means: Label | None
-    unit: float
-    camera: Camera | None
-    scene: str
-    neighbours: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +67,7 @@ class SourceBatch:
         sensor: `coarse` only: how the sensor reduces what it sees.
         frames: (B, 3, 3, H, W) uint8 target, before, after; empty unless `video`.
         pose_frames: The same before zoom.
+        unreadable: What was wrong with the records that were drawn before these and could not be read.
     """
 
     source: str
@@ -105,6 +81,7 @@ class SourceBatch:
     sensor: Sensor
     frames: Tensor
     pose_frames: Tensor
+    unreadable: tuple[str, ...] = ()
 
     @classmethod
     def collate(cls, source: str, kind: Kind, samples: Sequence[Sample]) -> Self:

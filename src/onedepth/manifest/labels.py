@@ -26,8 +26,8 @@ def load_label(label: Label, camera: Camera | None = None, *, max_pixels: int = 
 
     Returns:
         (h, w) float32. NaN = not measured: stored as 0 in integers, as NaN, infinity, 0 or less in floating
-        point, as `sky_at` or more, or below `mask_at_least` in the mask. Except for affine labels (whose shift
-        is unknown) a value that scale and offset make 0 or less is none either.
+        point, as `sky_at` or more, or below `mask_at_least` in the mask. Except for affine labels (whose
+        shift is unknown) a value that scale and offset make 0 or less is none either.
 
     Raises:
         DataError: A file is missing, damaged or of another form.

@@ -56,7 +56,7 @@ def local_path(path: str) -> Path | None:
     Raises:
         DataError: The scheme of the URL is refused.
     """
-    scheme = _scheme(path)
+    scheme = check_scheme(path)
     if scheme is None:
         return Path(path)
     return Path(path[len("file://") :]) if scheme == "file" else None
@@ -118,7 +118,12 @@ def is_tar(path: str) -> bool:
     return path.lower().endswith(".tar")
 
 
-def _scheme(path: str) -> str | None:
+def check_scheme(path: str) -> str | None:
+    """Scheme of a URL; None for a plain path.
+
+    Raises:
+        DataError: The scheme is none of `SCHEMES`.
+    """
     found = _URL.match(path)
     if found is None:
         return None
@@ -147,7 +152,7 @@ def _open_local(path: Path, buffering: int = 0) -> BinaryIO:
 
 def _open_remote(url: str) -> BinaryIO:
     """Open an object; its file system is found by scheme alone, so that nothing is chained."""
-    scheme = _scheme(url)
+    scheme = check_scheme(url)
     try:
         system = file_system(str(scheme))
         return cast(BinaryIO, system.open(url, "rb"))

@@ -41,7 +41,7 @@ class Validation:
             if config.holdout is None:
                 continue
             source = open_source(config, data_root, held_out=True)
-            if config.kind in _METRIC and all(r.means == "metric" for r in source.records):
+            if config.kind in _METRIC and _has_metres(source):
                 metric = config.model_copy(update={"kind": "metric"})
                 held_out.append(Source(metric, source.records))
         return cls(tuple(held_out)) if held_out else None
@@ -75,6 +75,10 @@ class Validation:
                     image = batch.image[i].permute(1, 2, 0).numpy()
                     shown[f"{source.config.name}/{i}"] = (image, depth[i, 0], batch.label[i, 0].numpy())
         return shown
+
+
+def _has_metres(source: Source) -> bool:
+    return all(r.label is not None and r.label.kind == "metric" for r in source.records)
 
 
 @contextmanager

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scene_builder import CAMERA, UNIT, write_scene
 
 from onedepth import Camera
-from onedepth.data.scenes import camera_at_integers, find_scenes, read_scene
-from onedepth.errors import DataError
+from onedepth.errors import ConfigError, DataError
+from onedepth.layouts import LayoutOptions
+from onedepth.layouts.scenes import camera_at_integers, find_scenes, read, read_scene
+from onedepth.manifest.record import Label
+from scene_builder import CAMERA, UNIT, write_scene
 
 
 def test_a_record_says_where_its_files_lie_and_what_they_mean(tmp_path: Path) -> None:
@@ -20,9 +22,9 @@ def test_a_record_says_where_its_files_lie_and_what_they_mean(tmp_path: Path) ->
     first, second = read_scene(folder)
     assert first.id == "nyu/kitchen/000000"
     assert second.id == "nyu/kitchen/000001"
-    assert second.image == folder / "000001.jpg"
-    assert second.label == folder / "000001.png"
-    assert (second.means, second.unit, second.neighbours) == ("scaled", UNIT, ())
+    assert second.image == str(folder / "000001.jpg")
+    assert second.label == Label(file=str(folder / "000001.png"), kind="scaled", scale=UNIT)
+    assert second.neighbours == ()
 
 
 def test_a_camera_moves_by_half_a_pixel_once(tmp_path: Path) -> None:
@@ -38,10 +40,11 @@ def test_the_ray_of_the_central_pixel_is_the_axis() -> None:
 def test_cameras_and_labels_may_be_unknown(tmp_path: Path) -> None:
     records = read_scene(write_scene(tmp_path / "a", None, frames=2, without_camera=[1]))
     assert [r.camera is None for r in records] == [False, True]
-    assert {(r.label, r.means) for r in records} == {(None, None)}
+    assert {r.label for r in records} == {None}
     (record,) = read_scene(write_scene(tmp_path / "b", frames=1, without_camera=[0]))
     assert record.camera is None
-    assert record.means == "metric"
+    assert record.label is not None
+    assert record.label.kind == "metric"
 
 
 def test_a_scene_without_labels_needs_no_unit(tmp_path: Path) -> None:
@@ -52,7 +55,7 @@ def test_a_scene_without_labels_needs_no_unit(tmp_path: Path) -> None:
 
 def test_neighbours_never_cross_clips(tmp_path: Path) -> None:
     records = read_scene(write_scene(tmp_path / "a", clips=["x"] * 3 + ["y"] * 4 + ["z"] * 2))
-    names = [tuple(path.stem[-1] for path in r.neighbours) for r in records]
+    names = [tuple(Path(path).stem[-1] for path in r.neighbours) for r in records]
     assert names == [(), ("0", "2"), (), (), ("3", "5"), ("4", "6"), (), (), ()]
 
 
@@ -63,10 +66,10 @@ def test_exactly_the_inner_frames_of_a_clip_have_neighbours(clips: list[str]) ->
         frames = [{"id": str(i), "scene": clip} for i, clip in enumerate(clips)]
         (folder / "scene.json").write_text(json.dumps({"label": None, "video": True, "frames": frames}))
         records = read_scene(folder)
-    assert [r.image.stem for r in records] == [str(i) for i in range(len(clips))]
+    assert [Path(r.image).stem for r in records] == [str(i) for i in range(len(clips))]
     for i, record in enumerate(records):
         inner = 0 < i < len(clips) - 1 and clips[i - 1] == clips[i] == clips[i + 1]
-        assert [p.stem for p in record.neighbours] == ([str(i - 1), str(i + 1)] if inner else [])
+        assert [Path(p).stem for p in record.neighbours] == ([str(i - 1), str(i + 1)] if inner else [])
 
 
 def test_photos_in_no_order_have_no_neighbours(tmp_path: Path) -> None:
@@ -83,6 +86,10 @@ def _camera(**changes: Any) -> Any:
     return lambda scene: scene["frames"][1].update(camera={**CAMERA, **changes})
 
 
+def _right(scene: Any, **values: Any) -> None:
+    scene["frames"][1].update(values)
+
+
 BROKEN: dict[str, tuple[Any, str]] = {
     "no label": (lambda s: s.pop("label"), "'label' is missing"),
     "unknown label": (lambda s: s.update(label="meters"), "label is 'meters', expected one of metric"),
@@ -97,6 +104,8 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "frames as names": (lambda s: s.update(frames=["000000"]), "found '000000', expected an object"),
     "no id": (lambda s: s["frames"][1].pop("id"), "'id' is missing"),
     "id as number": (lambda s: s["frames"][1].update(id=1), "'id' is of the wrong kind"),
+    "baseline as text": (lambda s: _right(s, baseline_m="12 cm"), "baseline_m is '12 cm', expected"),
+    "pose of 9": (lambda s: _right(s, camera_to_world=[[1, 0, 0]] * 3), "pose has shape .3, 3., expected"),
     "camera lacks fy": (lambda s: s["frames"][1]["camera"].pop("fy"), "camera of frame '000001'.*'fy'"),
     "camera as text": (lambda s: s["frames"][1].update(camera="K"), "camera of frame '000001'"),
     "focal negative": (_camera(fx=-1.0), "camera of frame '000001' is not valid: focal"),
@@ -133,4 +142,46 @@ def test_a_folder_without_scenes_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="missing: no such folder"):
         find_scenes(tmp_path / "missing")
     with pytest.raises(DataError, match=r"no scene\.json in it"):
+        find_scenes(tmp_path)
+
+
+def test_ids_are_those_of_all_scenes_below_a_folder(tmp_path: Path) -> None:
+    for name in ("a/room", "b/room", "room"):
+        write_scene(tmp_path / name, frames=2)
+    ids = [record.id for record in read(tmp_path, LayoutOptions())]
+    assert ids == [f"{name}/00000{i}" for name in ("a/room", "b/room", "room") for i in (0, 1)]
+    (first, _) = read(tmp_path / "b" / "room", LayoutOptions())
+    assert (first.id, first.scene) == ("b/room/000000", "b/room")
+
+
+def test_right_views_poses_and_licence_are_kept(tmp_path: Path) -> None:
+    pose = [[0, -1, 0, 1.0], [1, 0, 0, 2.0], [0, 0, 1, 3.0], [0, 0, 0, 1]]
+    folder = write_scene(tmp_path / "a", frames=2, licence="CC0", source="me")
+    (folder / "right").mkdir()
+    (folder / "right" / "000001.jpg").write_bytes(b"")
+    _edit(folder, lambda s: s["frames"][1].update(baseline_m=0.12, camera_to_world=pose))
+    first, second = read_scene(folder)
+    assert (first.right, first.baseline, first.pose) == (None, None, None)
+    assert (second.right, second.baseline) == (str(folder / "right/000001.jpg"), 0.12)
+    assert second.pose is not None
+    assert second.pose[:8] == (0, -1, 0, 1, 1, 0, 0, 2)
+    assert (second.licence, second.source) == ("CC0", "me")
+
+
+def test_an_affine_scene_holds_disparity(tmp_path: Path) -> None:
+    (record,) = read_scene(write_scene(tmp_path / "a", "affine", frames=1))
+    assert record.label is not None
+    assert record.label.quantity == "disparity"
+
+
+def test_what_scene_json_says_cannot_be_overruled(tmp_path: Path) -> None:
+    write_scene(tmp_path / "a")
+    with pytest.raises(ConfigError, match="--scale was given"):
+        list(read(tmp_path, LayoutOptions(scale=0.1)))
+
+
+def test_a_link_in_a_circle_is_named(tmp_path: Path) -> None:
+    write_scene(tmp_path / "a")
+    (tmp_path / "a" / "again").symlink_to(tmp_path)
+    with pytest.raises(DataError, match="again: "):
         find_scenes(tmp_path)
