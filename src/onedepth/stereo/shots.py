@@ -88,12 +88,13 @@ class SceneScore:
     """FFmpeg's scene score (filter `select`), 0 ... 1, of one frame after the other.
 
     The mean absolute difference of grey levels to the frame before, or its change since the last frame if
-    that is smaller, divided by 100. It is computed on thumbnails here.
+    that is smaller, divided by 100. Two things differ: it is computed on thumbnails, and the first difference
+    of all, which has none before it, scores 0 (FFmpeg compares it with 0 and cuts moving films there).
     """
 
     def __init__(self) -> None:
         self._before: Grey | None = None
-        self._difference = 0.0
+        self._difference: float | None = None
 
     def __call__(self, frame: Grey) -> float:
         """Score of the next frame, uint8 (H, W); 0 for the first."""
@@ -101,7 +102,8 @@ class SceneScore:
             self._before = frame
             return 0.0
         difference = float(np.abs(frame.astype(np.int16) - self._before).mean())
-        score = min(difference, abs(difference - self._difference)) / 100
+        change = 0.0 if self._difference is None else abs(difference - self._difference)
+        score = min(difference, change) / 100
         self._before, self._difference = frame, difference
         return min(score, 1.0)
 
