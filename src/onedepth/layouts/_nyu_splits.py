@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from onedepth.layouts.tables import read_rows
 
 SPLITS: Mapping[str, str] = {"train": "trainNdxs", "test": "testNdxs"}
 """Split -> the name of its list of image numbers, which count from 1."""
+
+_DAMAGE = (ValueError, TypeError, OSError, NotImplementedError, LookupError, zlib.error)  # besides SciPy's own
 
 
 def read_splits(folder: Path, count: int) -> dict[int, str]:
@@ -44,15 +47,15 @@ def _of_text(path: Path) -> list[int]:
 
 def _of_matlab(path: Path, name: str) -> list[int]:
     try:
-        loadmat = importlib.import_module("scipy.io").loadmat
+        matlab = importlib.import_module("scipy.io.matlab")
     except ImportError as error:
         raise DataError(
             f"{path}: is MATLAB v5, which SciPy reads: pip install scipy, or replace it by its lists, "
             "trainNdxs.txt and testNdxs.txt, with a number a line"
         ) from error
     try:
-        values: dict[str, Any] = loadmat(str(path))
-    except (ValueError, TypeError, OSError, NotImplementedError, IndexError) as error:
+        values: dict[str, Any] = matlab.loadmat(str(path))
+    except (matlab.MatReadError, *_DAMAGE) as error:
         raise DataError(f"{path}: cannot be read as MATLAB v5 ({str(error)[:100]})") from error
     if name not in values:
         raise DataError(f"{path}: has no {name}; expected the splits.mat of the data set's page")

@@ -93,6 +93,6 @@ def _seconds(path: Path, camera: Camera | None) -> list[float]:
         base = float(stream.time_base or 0)
     if camera is not None and camera.size != size:
         raise DataError(
-            f"{path}: stored frames are {size[0]}x{size[1]}, but the camera is for {camera.width}x{camera.height}"
+            f"{path}: frames are {size[0]}x{size[1]}, but the camera is for {camera.width}x{camera.height}"
         )
     return [tick * base for tick in ticks]

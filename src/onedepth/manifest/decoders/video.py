@@ -13,6 +13,9 @@ from onedepth.errors import DataError
 from onedepth.manifest.claims import check_pixels
 from onedepth.manifest.storage import local_path, open_file
 
+_BACK = (0, 16, 64, 1 << 40)
+"""Frames before the wanted one from which on it is looked for; H.264 and H.265 reorder 16 at most."""
+
 
 def read_frame(path: str, item: str, max_pixels: int) -> npt.NDArray[np.uint8]:
     """Decode a frame: seek to the key frame before it, then decode up to it.
@@ -41,13 +44,30 @@ def read_frame(path: str, item: str, max_pixels: int) -> npt.NDArray[np.uint8]:
         check_pixels(stream.codec_context.width, stream.codec_context.height, path, max_pixels)
         stream.thread_type = "NONE"  # loaders run in parallel anyway
         try:
-            container.seek(times[number], stream=stream, backward=True)
-            for frame in container.decode(stream):
-                if frame.pts is not None and frame.pts >= times[number]:
-                    return cast("npt.NDArray[np.uint8]", frame.to_ndarray(format="rgb24"))
+            for back in _BACK:
+                found = _decode(container, stream, times[max(0, number - back)], times[number])
+                if found is not None:
+                    return found
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"{path}#{item}: cannot be decoded ({str(error)[:120]})") from error
-    raise DataError(f"{path}#{item}: the video ends before this frame; it is damaged")
+    raise DataError(f"{path}#{item}: this frame cannot be found in the video; it is damaged")
+
+
+def _decode(container: Any, stream: Any, start: int, wanted: int) -> npt.NDArray[np.uint8] | None:
+    """The frame of a time, or None if decoding from the key frame before `start` does not come by it.
+
+    MP4 looks for key frames by the time at which they are decoded. One that is shown after the wanted frame
+    may be found, if other frames are shown before it.
+    """
+    container.seek(start, stream=stream, backward=True)
+    for frame in container.decode(stream):
+        if frame.pts is not None and frame.pts >= wanted:
+            return (
+                cast("npt.NDArray[np.uint8]", frame.to_ndarray(format="rgb24"))
+                if frame.pts == wanted
+                else None
+            )
+    return None
 
 
 @lru_cache(maxsize=64)
