@@ -180,13 +180,13 @@ def _aligned_case(case: Case, pair: Pair, fit: Fit, protocol: Protocol) -> Case:
 
 
 def _numbers(case: Case, protocol: Protocol) -> tuple[Mapping[str, float], str | None]:
-    """All numbers of a case, or none of them and why."""
+    """The numbers of a case, without metrics that have no value for it (no true edge, say); or why none."""
     try:
         values = compute(protocol.metrics, case)
     except OneDepthError as error:
         return {}, str(error)
-    wanting = [name for name in protocol.metrics if not np.isfinite(values.get(name, np.nan))]
-    return ({}, f"no value for {', '.join(wanting)}") if wanting else (values, None)
+    found = {name: value for name, value in values.items() if np.isfinite(value)}
+    return (found, None) if found else ({}, "no metric has a value")
 
 
 def aligned(pair: Pair, fit: Fit, protocol: Protocol) -> Raster:

@@ -27,6 +27,7 @@ class Line:
         model: Its name.
         alignment: Its name.
         images: Images with a number.
+        fewer: Metric -> images, where some of those have no value of it (no true edge, say).
         without: Why the others have none -> how many.
         counts: Pixels that counted, and those whose prediction was not finite or not positive.
         scores: Metric -> number of the set.
@@ -36,6 +37,7 @@ class Line:
     model: str
     alignment: str
     images: int
+    fewer: dict[str, int]
     without: dict[str, int]
     counts: dict[str, int]
     scores: dict[str, float]
@@ -70,21 +72,21 @@ def summarise(table: Table, average: Average) -> tuple[list[Line], list[Duel]]:
 
 def _line(table: Table, key: tuple[str, str], average: Average) -> Line:
     column = table.columns[key]
-    rows = _scored(table, key)
-    model, alignment = key
     counts = {name: int(column.of(name).sum()) for name in COUNTS}
-    base = (model, alignment, len(rows), _reasons(table, key), counts)
-    if not len(rows):
-        return Line(*base, {}, {})
+    rows = {metric: _scored(table, key, metric) for metric in table.metrics}
+    images = len(np.unique(np.concatenate(list(rows.values()))))
     scores, intervals = {}, {}
-    scenes, pixels = [table.scenes[i] for i in rows], column.of("pixels")[rows]
-    for metric in table.metrics:
-        values = column.of(metric)[rows]
+    for metric, at in rows.items():
+        if not len(at):
+            continue
+        values, pixels = column.of(metric)[at], column.of("pixels")[at]
+        scenes = [table.scenes[i] for i in at]
         scores[metric] = pooled(average, metric, values, pixels, scenes)
         means = _means(average, metric, values, pixels, scenes)
         if means is not None:
             intervals[metric] = interval(means)
-    return Line(*base, scores, intervals)
+    fewer = {metric: len(at) for metric, at in rows.items() if len(at) < images}
+    return Line(*key, images, fewer, _reasons(table, key), counts, scores, intervals)
 
 
 def _duels(table: Table, average: Average) -> list[Duel]:
@@ -94,9 +96,7 @@ def _duels(table: Table, average: Average) -> list[Duel]:
         models = [model for model, other in table.columns if other == alignment]
         for first, second in combinations(models, 2):
             keys = (first, alignment), (second, alignment)
-            rows = np.intersect1d(_scored(table, keys[0]), _scored(table, keys[1]))
-            if len(rows):
-                duels += [duel for m in table.metrics if (duel := _duel(table, keys, m, rows, average))]
+            duels += [duel for metric in table.metrics if (duel := _duel(table, keys, metric, average))]
     return duels
 
 
@@ -104,9 +104,11 @@ def _duel(
     table: Table,
     keys: tuple[tuple[str, str], tuple[str, str]],
     metric: str,
-    rows: npt.NDArray[np.intp],
     average: Average,
 ) -> Duel | None:
+    rows = np.intersect1d(*(_scored(table, key, metric) for key in keys))
+    if not len(rows):
+        return None
     scenes = [table.scenes[i] for i in rows]
     values = [table.columns[key].of(metric)[rows] for key in keys]
     pixels = [table.columns[key].of("pixels")[rows] for key in keys]
@@ -132,9 +134,9 @@ def _reasons(table: Table, key: tuple[str, str]) -> dict[str, int]:
     return dict(texts.most_common())
 
 
-def _scored(table: Table, key: tuple[str, str]) -> npt.NDArray[np.intp]:
+def _scored(table: Table, key: tuple[str, str], metric: str) -> npt.NDArray[np.intp]:
     """Indices of the images with a number."""
-    return np.flatnonzero(np.isfinite(table.columns[key].of(table.metrics[0])))
+    return np.flatnonzero(np.isfinite(table.columns[key].of(metric)))
 
 
 def _means(
