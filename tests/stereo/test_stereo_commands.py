@@ -202,7 +202,9 @@ def test_a_camera_that_does_not_fit_is_refused(folders, tmp_path, wrong):
     if wrong == "size":
         write_camera(camera.resize(640, 384), tmp_path / "c.json")
     else:
-        write_camera(replace(camera, distortion=RadialTangential(k1=0.1, k2=0, p1=0, p2=0)), tmp_path / "c.json")
+        write_camera(
+            replace(camera, distortion=RadialTangential(k1=0.1, k2=0, p1=0, p2=0)), tmp_path / "c.json"
+        )
     run = Run("from-stereo", left, right, "-o", out, "--camera", tmp_path / "c.json", "--baseline", 0.2)
     assert run.code == 2
     assert ("320x192" if wrong == "size" else "distortion") in run.err
