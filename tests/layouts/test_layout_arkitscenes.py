@@ -89,7 +89,9 @@ def test_the_tree_of_3dod_is_read(tmp_path: Path) -> None:
     _video(tmp_path / "3dod/Validation/41069021").rename(
         tmp_path / "3dod/Validation/41069021/41069021_frames"
     )
-    assert records("arkitscenes", tmp_path)[0].id == "41069021/41069021_305.244"
+    record = records("arkitscenes", tmp_path)[0]
+    assert record.id == "3dod/Validation/41069021/41069021_frames/41069021_305.244"
+    assert record.scene == "41069021"
 
 
 def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:

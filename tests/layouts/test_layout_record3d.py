@@ -49,7 +49,7 @@ def test_exr_depth_is_in_metres_and_coarse(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_depth(record), DEPTH)
     assert record.label is not None
     assert record.label.kind == "coarse"
-    assert record.scene == "walk"
+    assert (record.id, record.scene) == ("walk/EXR_RGBD/0", "walk/EXR_RGBD")
 
 
 def test_k_is_stored_column_by_column(tmp_path: Path) -> None:

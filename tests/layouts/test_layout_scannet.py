@@ -55,6 +55,15 @@ def test_depth_is_in_millimetres_and_the_camera_that_of_the_colour_image(tmp_pat
     assert record.camera.size == (4, 4)
 
 
+def test_the_sizes_of_the_download_count_as_one_aspect(tmp_path: Path) -> None:
+    folder = _scene(tmp_path, "scene0000_00", frames=1)
+    picture(folder / "color/0.jpg", 1296, 968)
+    raster(folder / "depth/0.png", np.full((480, 640), 1500, np.uint16))
+    depth = load_depth(records("scannet", tmp_path)[0], (1296, 968))
+    assert depth.shape == (968, 1296)
+    np.testing.assert_allclose(depth, 1.5, rtol=1e-6)
+
+
 def test_the_lists_of_scenes_are_the_splits(tmp_path: Path) -> None:
     for number in (0, 1, 2):
         _scene(tmp_path / "scans", f"scene000{number}_00", frames=1)

@@ -14,7 +14,7 @@ from onedepth.layouts.tables import read_rows
 SPLITS: Mapping[str, str] = {"train": "trainNdxs", "test": "testNdxs"}
 """Split -> the name of its list of image numbers, which count from 1."""
 
-_DAMAGE = (ValueError, TypeError, OSError, NotImplementedError, LookupError, zlib.error)  # besides SciPy's own
+_DAMAGE = (ValueError, TypeError, OSError, NotImplementedError, LookupError, zlib.error)
 
 
 def read_splits(folder: Path, count: int) -> dict[int, str]:

@@ -14,8 +14,10 @@ Not read: the laser scanner's `highres_depth`. Images lie as the sensor sees the
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -34,7 +36,7 @@ from onedepth.layouts.common import (
     with_neighbours,
 )
 from onedepth.layouts.tables import Row, read_rows
-from onedepth.layouts.walking import data_root, existing, files_in, folders_with
+from onedepth.layouts.walking import data_root, existing, files_in, folders_with, name_below
 from onedepth.manifest.record import Label, Record
 
 _IMAGES = ("wide", "color", "lowres_wide")  # best first
@@ -42,6 +44,29 @@ _FOLDS = {"Training": "train", "Validation": "val"}
 _LEAST_CONFIDENCE = 1  # 0 = low is "quite unreliable" (Polycam, of the same maps); 1 = medium, 2 = high
 _LONGEST_GAP = 0.25  # seconds between frames of one clip
 _CAMERA_OFF, _POSE_OFF = 0.0015, 0.005  # seconds
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed(Generic[T]):
+    """Things and their times, ascending."""
+
+    times: list[float]
+    things: list[T]
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[float, T]]) -> _Timed[T]:
+        ordered = sorted(pairs, key=lambda pair: pair[0])
+        return cls([time for time, _ in ordered], [thing for _, thing in ordered])
+
+    def at(self, time: float, farthest: float) -> T | None:
+        """The thing nearest in time, None if it is more than `farthest` seconds away."""
+        after = bisect.bisect_left(self.times, time)
+        near = [i for i in (after - 1, after) if 0 <= i < len(self.times)]
+        best = min(near, key=lambda i: abs(self.times[i] - time), default=None)
+        return self.things[best] if best is not None and abs(self.times[best] - time) <= farthest else None
 
 
 def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
@@ -56,16 +81,18 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
     for folder in folders_with(root, "lowres_depth", "videos with lowres_depth/ and lowres_wide/ or wide/"):
         split = next((_FOLDS[part] for part in reversed(folder.parts) if part in _FOLDS), None)
         if wanted is None or split == wanted:
-            yield from with_neighbours(list(_video(folder, split)), longest_gap=_LONGEST_GAP)
+            yield from with_neighbours(
+                list(_video(folder, name_below(folder, root), split)), longest_gap=_LONGEST_GAP
+            )
 
 
-def _video(folder: Path, split: str | None) -> Iterator[Record]:
+def _video(folder: Path, place: str, split: str | None) -> Iterator[Record]:
     depths = by_key(files_in(folder / "lowres_depth", (".png",)))
     kind, images = _images(folder, depths)
     confidences = (
         by_key(files_in(folder / "confidence", (".png",))) if (folder / "confidence").is_dir() else {}
     )
-    lenses = _timed(folder / f"{kind}_intrinsics")
+    lenses = _lenses(folder / f"{kind}_intrinsics")
     poses = _poses(folder / "lowres_wide.traj")
     name = folder.name.removesuffix("_frames")
     for key in (key for key in images if key in depths):
@@ -74,7 +101,7 @@ def _video(folder: Path, split: str | None) -> Iterator[Record]:
         if confidences and trusted is None:
             raise DataError(f"{depths[key]}: has no confidence/{depths[key].name}; unpack the download again")
         yield Record(
-            id=f"{name}/{key}",
+            id=f"{place}/{key}",
             image=locate(images[key]),
             label=Label(
                 file=locate(depths[key]),
@@ -105,9 +132,9 @@ def _images(folder: Path, depths: dict[str, Path]) -> tuple[str, dict[str, Path]
     )
 
 
-def _timed(folder: Path) -> list[tuple[float, Path]]:
+def _lenses(folder: Path) -> _Timed[Path]:
     paths = files_in(existing(folder, "the .pincam files of the images"), (".pincam",))
-    return sorted((_time(path), path) for path in paths)
+    return _Timed.of((_time(path), path) for path in paths)
 
 
 def _time(path: Path) -> float:
@@ -118,17 +145,10 @@ def _time(path: Path) -> float:
         raise DataError(f"{path}: expected a name such as 41069021_305.244{path.suffix}") from error
 
 
-def _nearest(times: Sequence[float], time: float, farthest: float) -> int | None:
-    at = bisect.bisect_left(times, time)
-    near = [i for i in (at - 1, at) if 0 <= i < len(times) and abs(times[i] - time) <= farthest]
-    return min(near, key=lambda i: abs(times[i] - time), default=None)
-
-
-def _camera(lenses: list[tuple[float, Path]], time: float, image: Path) -> Camera:
-    at = _nearest([moment for moment, _ in lenses], time, _CAMERA_OFF)
-    if at is None:
+def _camera(lenses: _Timed[Path], time: float, image: Path) -> Camera:
+    path = lenses.at(time, _CAMERA_OFF)
+    if path is None:
         raise DataError(f"{image}: no .pincam within 1 ms of it; unpack the intrinsics again")
-    path = lenses[at][1]
     rows = read_rows(path)
     if len(rows) != 1:
         raise DataError(f"{path}: has {len(rows)} lines, expected one: width height fx fy cx cy")
@@ -138,17 +158,14 @@ def _camera(lenses: list[tuple[float, Path]], time: float, image: Path) -> Camer
     )
 
 
-def _poses(path: Path) -> list[tuple[float, Row]]:
-    return (
-        sorted(((row.number(0), row) for row in read_rows(path)), key=lambda p: p[0]) if path.exists() else []
-    )
+def _poses(path: Path) -> _Timed[Row]:
+    return _Timed.of((row.number(0), row) for row in (read_rows(path) if path.exists() else []))
 
 
-def _pose(poses: list[tuple[float, Row]], time: float) -> tuple[float, ...] | None:
-    at = _nearest([moment for moment, _ in poses], time, _POSE_OFF)
-    if at is None:
+def _pose(poses: _Timed[Row], time: float) -> tuple[float, ...] | None:
+    row = poses.at(time, _POSE_OFF)
+    if row is None:
         return None
-    row = poses[at][1]
     numbers = np.array(row.numbers(1, 7))
     rotation = cv2.Rodrigues(numbers[:3])[0]
     return pose_values(inverted(np.column_stack([rotation, numbers[3:]])), row.where)

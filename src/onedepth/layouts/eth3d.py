@@ -24,7 +24,7 @@ from onedepth.files.cameras import colmap
 from onedepth.layouts import LayoutOptions
 from onedepth.layouts.common import accept_only, inverted, locate, pose_values, rotation_of
 from onedepth.layouts.tables import Row, read_rows, read_text
-from onedepth.layouts.walking import data_root, existing, inside, walk
+from onedepth.layouts.walking import data_root, existing, inside, name_below, walk
 from onedepth.manifest.record import Label, Record
 
 _CALIBRATIONS = ("dslr_calibration_jpg", "dslr_calibration_undistorted")  # best first
@@ -69,7 +69,7 @@ def _scene(folder: Path, root: Path) -> Iterator[Record]:
             _check_length(depth, camera)
             label = Label(file=locate(inside(depth, root)), kind="metric", encoding="float32")
         yield Record(
-            id=f"{folder.name}/{Path(posed.name).stem}",
+            id=f"{name_below(folder, root)}/{Path(posed.name).stem}",
             image=locate(inside(image, root)),
             label=label,
             camera=cameras[posed.camera],

@@ -21,7 +21,7 @@ from onedepth.errors import DataError
 from onedepth.layouts import LayoutOptions
 from onedepth.layouts.common import accept_only, choose, image_size, locate
 from onedepth.layouts.tables import field, read_json, read_rows
-from onedepth.layouts.walking import data_root, existing, folders_with, inside
+from onedepth.layouts.walking import data_root, existing, folders_with, inside, name_below
 from onedepth.manifest.record import Label, LabelKind, Record
 
 _INDEX = ".index.txt"
@@ -38,11 +38,11 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
     kind: LabelKind = "metric" if metric else "scaled"
     root = data_root(root)
     for folder, split in _folders(root, options.split):
-        name = folder.relative_to(root).as_posix()
+        name = name_below(folder, root)
         image = existing(folder / "image.jpg", "the image of the example")
         depth = existing(folder / "depth.png", "the depth of the example")
         yield Record(
-            id=name if name != "." else folder.name,
+            id=name,
             image=locate(inside(image, root)),
             label=Label(
                 file=locate(inside(depth, root)), kind=kind, encoding="moge", scale=options.scale or 1.0

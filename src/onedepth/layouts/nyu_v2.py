@@ -21,7 +21,7 @@ from onedepth.errors import DataError
 from onedepth.layouts import LayoutOptions
 from onedepth.layouts._nyu_splits import SPLITS, read_splits
 from onedepth.layouts.common import accept_only, by_key, check_size, choose, locate, make_camera, pair
-from onedepth.layouts.walking import data_root, files_in, walk
+from onedepth.layouts.walking import data_root, files_in, name_below, walk
 from onedepth.manifest.record import Encoding, Label, Record
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _exported(root: Path, options: LayoutOptions) -> Iterator[Record]:
                 camera = check_size(options.camera or CAMERA, image)
             encoding, scale = _DEPTHS[label.suffix.lower()]
             yield Record(
-                id=f"{folder.relative_to(root.parent).as_posix()}/{key}",
+                id=f"{name_below(folder, root)}/{key}",
                 image=locate(image),
                 label=Label(file=locate(label), kind="metric", encoding=encoding, scale=scale),
                 camera=camera,

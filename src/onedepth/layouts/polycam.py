@@ -30,7 +30,7 @@ from onedepth.layouts.common import (
     with_neighbours,
 )
 from onedepth.layouts.tables import field, read_json
-from onedepth.layouts.walking import data_root, existing, files_in, folders_with
+from onedepth.layouts.walking import data_root, existing, files_in, folders_with, name_below
 from onedepth.manifest.record import Label, Record
 
 _NUMBER = (int, float)
@@ -48,10 +48,10 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
     accept_only(options, "polycam")
     root = data_root(root)
     for folder in folders_with(root, "keyframes", "a raw export of Polycam (developer mode)"):
-        yield from with_neighbours(list(_capture(folder)), longest_gap=_LONGEST_GAP)
+        yield from with_neighbours(list(_capture(folder, name_below(folder, root))), longest_gap=_LONGEST_GAP)
 
 
-def _capture(folder: Path) -> Iterator[Record]:
+def _capture(folder: Path, name: str) -> Iterator[Record]:
     keyframes = folder / "keyframes"
     whole = (names for names in _CHOICES if all((keyframes / name).is_dir() for name in names))
     names = next(whole, _CHOICES[-1])
@@ -63,7 +63,7 @@ def _capture(folder: Path) -> Iterator[Record]:
         values = read_json(path)
         trusted = keyframes / "confidence" / f"{key}.png"
         yield Record(
-            id=f"{folder.name}/{key}",
+            id=f"{name}/{key}",
             image=locate(image),
             label=Label(
                 file=locate(depth),
@@ -73,7 +73,7 @@ def _capture(folder: Path) -> Iterator[Record]:
                 mask_at_least=_LEAST_CONFIDENCE,
             ),
             camera=_camera(values, path),
-            scene=folder.name,
+            scene=name,
             pose=_pose(values, path),
             time=_seconds(image),
             source="polycam",

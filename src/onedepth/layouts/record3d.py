@@ -41,7 +41,7 @@ from onedepth.layouts.common import (
     with_neighbours,
 )
 from onedepth.layouts.tables import field, read_json
-from onedepth.layouts.walking import data_root, existing, files_in, walk
+from onedepth.layouts.walking import data_root, existing, files_in, name_below, walk
 from onedepth.manifest.record import Label, Record
 
 _NUMBER = (int, float)
@@ -76,7 +76,8 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
         hint = f"; {packed.name} is a zip file: unpack it" if packed else ""
         raise DataError(f"{root}: no metadata.json beside rgb/ and depth/, or metadata beside rgbd/{hint}")
     for recording in recordings:
-        yield from with_neighbours(list(_frames(recording, options.scale)), longest_gap=_LONGEST_GAP)
+        scene = name_below(recording.folder, root)
+        yield from with_neighbours(list(_frames(recording, scene, options.scale)), longest_gap=_LONGEST_GAP)
 
 
 def _recording(folder: Path) -> _Recording | None:
@@ -89,12 +90,9 @@ def _recording(folder: Path) -> _Recording | None:
     return None
 
 
-def _frames(recording: _Recording, scale: float | None) -> Iterator[Record]:
+def _frames(recording: _Recording, scene: str, scale: float | None) -> Iterator[Record]:
     images = by_key(files_in(recording.images, (".jpg", ".png")))
     depths = by_key(files_in(recording.depths, recording.suffixes))
-    scene = recording.folder.name
-    if scene == "EXR_RGBD":
-        scene = recording.folder.parent.name
     for key, image, depth in pair(images, depths, recording.images):
         number = _number(image)
         yield Record(

@@ -33,7 +33,7 @@ from onedepth.layouts.common import (
     with_neighbours,
 )
 from onedepth.layouts.tables import read_matrix, read_rows
-from onedepth.layouts.walking import data_root, existing, files_in, folders_with
+from onedepth.layouts.walking import data_root, existing, files_in, folders_with, name_below
 from onedepth.manifest.record import Label, LabelKind, Record
 
 _SPLITS = ("train", "val", "test")
@@ -56,7 +56,8 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
     for folder in folders_with(root, "intrinsic", "scenes with color/, depth/, pose/ and intrinsic/"):
         split = splits.get(folder.name)
         if wanted is None or split == wanted:
-            yield from with_neighbours(list(_scene(folder, split, options.camera)))
+            frames = _scene(folder, name_below(folder, root), split, options.camera)
+            yield from with_neighbours(list(frames))
 
 
 def _splits(root: Path) -> dict[str, str]:
@@ -64,7 +65,7 @@ def _splits(root: Path) -> dict[str, str]:
     return {row.words[0]: split for split, path in lists.items() if path.exists() for row in read_rows(path)}
 
 
-def _scene(folder: Path, split: str | None, given: Camera | None) -> Iterator[Record]:
+def _scene(folder: Path, name: str, split: str | None, given: Camera | None) -> Iterator[Record]:
     images = by_key(files_in(existing(folder / "color", "colour images N.jpg")))
     labels = by_key(files_in(existing(folder / "depth", "depth maps N.png"), (".png",)))
     camera: Camera | None = None
@@ -74,7 +75,7 @@ def _scene(folder: Path, split: str | None, given: Camera | None) -> Iterator[Re
             camera = given or _camera(folder / "intrinsic" / "intrinsic_color.txt", image)
             kind = kind_by_size(image, label)
         yield Record(
-            id=f"{folder.name}/{key}",
+            id=f"{name}/{key}",
             image=locate(image),
             label=Label(file=locate(label), kind=kind, scale=0.001),
             camera=camera,

@@ -31,7 +31,7 @@ from onedepth.layouts.common import (
     with_neighbours,
 )
 from onedepth.layouts.tables import Row, read_rows
-from onedepth.layouts.walking import data_root, existing, folders_with, inside
+from onedepth.layouts.walking import data_root, existing, folders_with, inside, name_below
 from onedepth.manifest.record import Label, Record
 
 FARTHEST = 0.02  # seconds between files that belong together (default of associate.py)
@@ -99,7 +99,7 @@ def _sequence(folder: Path, root: Path, options: LayoutOptions) -> Iterator[Reco
     for (i, j), pose in zip(pairs, poses, strict=True):
         time, row = colour[i]
         yield Record(
-            id=f"{folder.name}/{row.words[0]}",
+            id=f"{name_below(folder, root)}/{row.words[0]}",
             image=_file(folder, row, root),
             label=Label(file=_file(folder, depth[j][1], root), kind="metric", scale=1 / 5000),
             camera=camera,

@@ -43,7 +43,7 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
     """
     accept_only(options, "video", "camera")
     if root.is_file():
-        yield from _video(root.absolute(), root.stem, options.camera)
+        yield from _video(root.absolute(), root.name, options.camera)
         return
     root = data_root(root)
     videos = [path for folder in walk(root) for path in files_in(folder, VIDEO_SUFFIXES, root=root)]

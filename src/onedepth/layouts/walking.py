@@ -32,6 +32,11 @@ def data_root(root: Path) -> Path:
     return Path(os.path.abspath(root))
 
 
+def name_below(folder: Path, root: Path) -> str:
+    """What a folder at or below the root is called in ids: its path from the root, or the root's name."""
+    return root.name if folder == root else folder.relative_to(root).as_posix()
+
+
 def existing(path: Path, what: str) -> Path:
     """`path`, if it exists.
 
