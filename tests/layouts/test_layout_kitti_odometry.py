@@ -97,17 +97,20 @@ def test_grey_images_are_taken_where_there_are_no_colours(tmp_path):
 
 
 def test_splits_and_missing_poses(tmp_path):
-    write_sequence(tmp_path / "dataset", "00", 1)
+    for name in ("00", "08", "09"):
+        write_sequence(tmp_path / "dataset", name, 1)
     write_sequence(tmp_path / "dataset", "10", 1)
     write_sequence(tmp_path / "dataset", "11", 1, poses=False)
     found = records("kitti-odometry", tmp_path)
     assert [(r.scene, r.split, r.pose is None) for r in found] == [
         ("00", "train", False),
+        ("08", "train", False),
+        ("09", "test", False),
         ("10", "test", False),
         ("11", None, True),
     ]
-    assert [r.scene for r in records("kitti-odometry", tmp_path, split="train")] == ["00"]
-    assert [r.scene for r in records("kitti-odometry", tmp_path, split="test")] == ["10"]
+    assert [r.scene for r in records("kitti-odometry", tmp_path, split="train")] == ["00", "08"]
+    assert [r.scene for r in records("kitti-odometry", tmp_path, split="test")] == ["09", "10"]
 
 
 @pytest.mark.parametrize(

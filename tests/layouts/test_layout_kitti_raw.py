@@ -9,12 +9,14 @@ from kitti_builder import (
     DAY,
     FOCAL,
     HEIGHT,
+    IMU_R,
     PROJECTIONS,
     RECT,
     VELO_R,
     VELO_T,
     WIDTH,
     scan,
+    turn,
     write_day,
     write_drive,
 )
@@ -160,6 +162,20 @@ def test_poses_follow_the_vehicle(root):
     np.testing.assert_allclose(np.linalg.norm(moves[1][:3, 3]), 1, rtol=1e-5)
     np.testing.assert_allclose(moves[2][:3, 3], 2 * moves[1][:3, 3], rtol=1e-5)
     assert moves[1][2, 3] > 0.99  # forward, up to the small angles between the sensors
+
+
+def test_turns_are_yaw_after_pitch_after_roll(root):
+    angles = [(0.1, -0.2, 0.7), (-0.3, 0.15, 1.1)]
+    for frame, turned in enumerate(angles):
+        packet = [49.0, 8.4, 112.0, *turned, *[0.0] * 24]
+        path = root / DAY / DRIVE / "oxts/data" / f"{frame:010d}.txt"
+        text(path, " ".join(map(str, packet)) + "\n")
+    first, second, third = (record.pose for record in records("kitti-raw", root)[:3])
+    assert third is None
+    first, second = (np.reshape(pose, (4, 4))[:3, :3] for pose in (first, second))
+    to_camera = RECT @ VELO_R @ IMU_R
+    expected = to_camera @ turn(*angles[0]).T @ turn(*angles[1]) @ to_camera.T
+    np.testing.assert_allclose(first.T @ second, expected, atol=1e-9)
 
 
 def test_without_packets_there_are_no_poses(root):
