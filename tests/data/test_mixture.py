@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scene_builder import write_scene
 from torch.utils.data import DataLoader
 
 from onedepth.data.mixture import Mixture, unit_range
 from onedepth.data.sample import SourceBatch
 from onedepth.data.sources import Source, SourceConfig, open_source
 from onedepth.data.transforms import Augment
+from onedepth.errors import DataError
 from onedepth.losses import downsample
+from scene_builder import write_scene
 
 TENSORS = ("image", "label", "mask", "intrinsics", "frames", "pose_frames")
 
@@ -194,6 +195,69 @@ def test_a_batch_holds_its_samples_in_slot_order(mixture: Mixture) -> None:
         np.testing.assert_array_equal(batch.label[i, 0].numpy(), np.nan_to_num(sample.label))
         camera = sample.camera
         assert batch.intrinsics[i].tolist() == pytest.approx([camera.fx, camera.fy, camera.cx, camera.cy])
+
+
+# --- Records that cannot be read ---
+
+
+@pytest.fixture
+def broken(tmp_path: Path, mixture: Mixture) -> tuple[Mixture, Mixture]:
+    """A mixture of seven rooms, and the same with two of their labels damaged."""
+    for name in ("whole", "holes"):
+        write_scene(tmp_path / name, frames=7)
+    (tmp_path / "holes" / "000002.png").write_bytes(b"")
+    (tmp_path / "holes" / "000005.jpg").unlink()
+    whole, holes = (replace(mixture, sources=(source(tmp_path, name),)) for name in ("whole", "holes"))
+    return whole, holes
+
+
+def test_what_takes_the_place_of_a_record_depends_on_the_slot_alone(
+    broken: tuple[Mixture, Mixture],
+) -> None:
+    whole, holes = broken
+    size, replaced = (24, 16), 0
+    for step in range(12):
+        for slot in range(8):
+            before = whole.draw(step, slot, whole.sources[0], size)
+            drawn = holes.draw(step, slot, holes.sources[0], size)
+            again = replace(holes, batch=4).draw(step, slot, holes.sources[0], size)
+            assert np.array_equal(drawn.sample.image, again.sample.image)
+            assert drawn.unreadable == again.unreadable
+            assert drawn.sample.id[-1] not in "25"
+            if before.sample.id[-1] in "25":
+                replaced += 1
+                assert len(drawn.unreadable) >= 1
+            else:
+                assert drawn.unreadable == ()
+                assert np.array_equal(drawn.sample.image, before.sample.image)
+    assert replaced > 10
+
+
+def test_others_than_the_damaged_take_the_place_and_not_always_the_same(
+    broken: tuple[Mixture, Mixture],
+) -> None:
+    _, holes = broken
+    drawn = [holes.draw(step, slot, holes.sources[0], (8, 8)) for step in range(30) for slot in range(8)]
+    assert {d.sample.id[-1] for d in drawn if d.unreadable} == set("01346")
+    assert max(len(d.unreadable) for d in drawn) > 1
+
+
+def test_any_number_of_workers_passes_over_the_same(broken: tuple[Mixture, Mixture]) -> None:
+    _, holes = broken
+    loaded = list(DataLoader(_Steps(holes), batch_size=None, sampler=range(6), num_workers=2))
+    assert all(equal(batches, holes[step]) for step, batches in enumerate(loaded))
+    told = [reason for batches in loaded for batch in batches for reason in batch.unreadable]
+    assert told == [reason for step in range(6) for batch in holes[step] for reason in batch.unreadable]
+    assert {Path(reason.split(":")[0]).name for reason in told} == {"000002.png", "000005.jpg"}
+
+
+def test_a_source_of_nothing_readable_is_an_error(tmp_path: Path, mixture: Mixture) -> None:
+    write_scene(tmp_path / "rooms", frames=3)
+    for photo in (tmp_path / "rooms").glob("*.jpg"):
+        photo.unlink()
+    gone = replace(mixture, sources=(source(tmp_path, "rooms"),))
+    with pytest.raises(DataError, match=r"source 'rooms': 16 records in a row cannot be used; .*\.jpg"):
+        gone[0]
 
 
 # --- Kinds whose labels change in a batch ---

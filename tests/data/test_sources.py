@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +12,9 @@ from pydantic import ValidationError
 
 from onedepth.data.sources import Holdout, Source, SourceConfig, open_source
 from onedepth.errors import DataError
-from scene_builder import write_scene
+from onedepth.layouts.scenes import read_scene
+from onedepth.manifest.manifest import write_manifest
+from scene_builder import HEIGHT, UNIT, WIDTH, write_scene
 
 KINDS = ("metric", "scaled", "affine", "coarse", "video")
 MAY_SERVE = {
@@ -118,6 +121,82 @@ def test_video_never_shows_a_frame_of_the_other_part(tmp_path: Path) -> None:
     shown = [{path for r in part.records for path in (r.image, *r.neighbours)} for part in parts]
     assert not shown[0] & shown[1]
     assert [numbers(part) for part in parts] == [[1, 2, 9, 10], [5, 6]]
+
+
+def write_list(root: Path, splits: list[str | None], **scene: Any) -> Path:
+    """A manifest of one scene whose records have these splits."""
+    records = read_scene(write_scene(root / "a", frames=len(splits), **scene))
+    listed = [r.model_copy(update={"split": split}) for r, split in zip(records, splits, strict=True)]
+    write_manifest(listed, root / "list.jsonl")
+    return root
+
+
+def test_a_source_may_be_a_manifest(tmp_path: Path) -> None:
+    write_list(tmp_path, ["train"] * 4)
+    one, other = opened(tmp_path, path="a"), opened(tmp_path, path="list.jsonl")
+    assert [r.image for r in one.records] == [r.image for r in other.records]
+    assert np.array_equal(one.load(2).label, other.load(2).label)
+
+
+def test_a_source_takes_the_records_of_its_split(tmp_path: Path) -> None:
+    write_list(tmp_path, ["train", "val", "train", None, "test", "train"])
+    assert numbers(opened(tmp_path, path="list.jsonl", split="train")) == [0, 2, 5]
+    assert numbers(opened(tmp_path, path="list.jsonl")) == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(DataError, match=r"has no split 'dev'; it has test, train, val"):
+        opened(tmp_path, path="list.jsonl", split="dev")
+    with pytest.raises(DataError, match=r"has no split 'train'; it has no splits"):
+        opened(tmp_path, path="a", split="train")
+
+
+def test_a_split_may_be_held_out(tmp_path: Path) -> None:
+    write_list(tmp_path, ["train", "val", "train", None, "val", "train"])
+    config: dict[str, Any] = {"path": "list.jsonl", "holdout": {"split": "val"}}
+    assert numbers(opened(tmp_path, held_out=True, **config)) == [1, 4]
+    assert numbers(opened(tmp_path, **config)) == [0, 2, 3, 5]
+    assert numbers(opened(tmp_path, split="train", **config)) == [0, 2, 5]
+    with pytest.raises(DataError, match="has no split 'dev'"):
+        opened(tmp_path, path="list.jsonl", holdout={"split": "dev"})
+
+
+def test_blocks_are_counted_within_a_split(tmp_path: Path) -> None:
+    write_list(tmp_path, ["test", "train"] * 4)
+    config: dict[str, Any] = {"path": "list.jsonl", "split": "train", "holdout": {"block": 1, "every": 2}}
+    assert numbers(opened(tmp_path, **config)) == [1, 5]
+    assert numbers(opened(tmp_path, held_out=True, **config)) == [3, 7]
+
+
+def test_a_coarse_label_is_enlarged_and_reduced_again(tmp_path: Path) -> None:
+    """Stored at a sixth of the photo: every cell of six pixels has one value, none is made up."""
+    write_scene(tmp_path / "a", frames=1)
+    (record,) = read_scene(tmp_path / "a")
+    assert record.label is not None
+    cells = np.arange(1, 13, dtype=np.uint16).reshape(3, 4)
+    cells[1, 2] = 0
+    cv2.imwrite(record.label.file, cells)
+    coarse = record.model_copy(update={"label": record.label.model_copy(update={"kind": "coarse"})})
+    write_manifest([coarse], tmp_path / "list.jsonl")
+    label = opened(tmp_path, path="list.jsonl", kind="coarse").load(0).label
+    assert label.shape == (HEIGHT, WIDTH)
+    expected = np.where(cells == 0, np.nan, cells * np.float32(UNIT)).astype(np.float32)
+    assert np.array_equal(label[3::6, 3::6], expected, equal_nan=True)
+    assert np.array_equal(label, np.repeat(np.repeat(expected, 6, 0), 6, 1), equal_nan=True)
+
+
+def test_records_are_not_kept(tmp_path: Path) -> None:
+    """A source holds numbers; a record is parsed anew each time it is asked for."""
+    write_list(tmp_path, [None] * 3)
+    source = opened(tmp_path, path="list.jsonl")
+    assert source.records[0] == source.records[0]
+    assert source.records[0] is not source.records[0]
+
+
+def test_a_broken_line_is_named_with_its_number(tmp_path: Path) -> None:
+    write_list(tmp_path, [None] * 3)
+    lines = (tmp_path / "list.jsonl").read_text().splitlines()
+    lines[1] = lines[1].replace('"label":{', '"label":[{').replace("},", "}],", 1)
+    (tmp_path / "list.jsonl").write_text("\n".join(lines))
+    with pytest.raises(DataError, match=r"list\.jsonl:2: "):
+        opened(tmp_path, path="list.jsonl")
 
 
 def test_without_holdout_nothing_is_held_out(tmp_path: Path) -> None:

@@ -44,12 +44,13 @@ def test_skipped_steps_and_empty_labels_are_seen_at_their_step_and_spoil_no_mean
     log = Log(tmp_path, 0)
     log.add(0, report(1.0), {})
     log.add(1, report(float("nan"), "loss is not finite"), {})
-    log.add(2, report(3.0), {"kitti": 4})
+    log.add(2, report(3.0), {"unlabelled": {"kitti": 4}, "unreadable": {"kitti": 1}})
     log.write(2, {})
     log.close()
     assert rows_of(tmp_path) == [
         (1, "skipped", 1),
         (2, "unlabelled/kitti", 4),
+        (2, "unreadable/kitti", 1),
         (2, "gradient_norm", 2),
         (2, "mixing/nyu", 1),
         (2, "nyu/silog", 2),

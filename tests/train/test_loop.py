@@ -98,6 +98,36 @@ def test_a_damaged_photo_is_one_line(tmp_path: Path, workers: int):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_unreadable_sample_is_passed_over_and_counted(tmp_path: Path, caplog, workers: int):
+    scene = write_scene(tmp_path / "data" / "metric" / "one", frames=6)
+    (scene / "003.png").write_bytes(b"no label")
+    recipe = recipe_of(workers=workers, data_errors={"share": 0.5}, steps=4)
+    train(recipe, data_root=tmp_path / "data", folder=tmp_path / "run", device="cpu")
+    found = numbers_of(tmp_path / "run")["unreadable/metric"]
+    assert sum(found) >= 1
+    warnings = [r.getMessage() for r in caplog.records if "passed over" in r.getMessage()]
+    assert len(warnings) == 1  # once, however often it was drawn
+    assert "003.png: damaged or not an image" in warnings[0]
+
+
+def test_a_recipe_may_allow_no_unreadable_sample(tmp_path: Path):
+    scene = write_scene(tmp_path / "data" / "metric" / "one", frames=6)
+    (scene / "003.png").write_bytes(b"no label")
+    recipe = recipe_of(data_errors={"share": 0})
+    with pytest.raises(DataError, match=r"could not be read, more than data_errors\.share 0 .*003\.png: dam"):
+        train(recipe, data_root=tmp_path / "data", folder=tmp_path / "run", device="cpu")
+
+
+def test_validation_leaves_out_what_cannot_be_read(tmp_path: Path, caplog):
+    scene = write_scene(tmp_path / "data" / "metric" / "one", frames=12)
+    (scene / "003.jpg").unlink()
+    recipe = recipe_of(sources=[HELD_OUT], validate_every=6)
+    train(recipe, data_root=tmp_path / "data", folder=tmp_path / "run", device="cpu")
+    assert numbers_of(tmp_path / "run")["val/metric/abs_rel"]
+    assert any("validation leaves out a record of metric" in r.getMessage() for r in caplog.records)
+
+
 @pytest.mark.parametrize("device", ["toaster", "tpu"])
 def test_a_device_that_is_not_there_is_one_line(world, tmp_path, device):
     with pytest.raises(ConfigError, match=f"device '{device}' cannot be used here") as caught:

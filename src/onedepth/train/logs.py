@@ -33,16 +33,25 @@ class Log:
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=start)
         self._window: dict[str, list[float]] = {}
 
-    def add(self, step: int, report: StepReport, unlabelled: Mapping[str, int]) -> None:
+    def add(self, step: int, report: StepReport, counts: Mapping[str, Mapping[str, int]]) -> None:
         """Collect what a step reports, to be written as the mean over the steps until the next `write`.
 
         A skipped step is only counted: its numbers are not finite, and would hide those of its neighbours.
+
+        Args:
+            step: Its number.
+            report: What it did.
+            counts: Samples with something to note: what it is -> source -> how many; written as they are.
         """
         values = {**report.values, "gradient_norm": report.gradient_norm}
         values |= {f"mixing/{source}": weight for source, weight in report.mixing.items()}
         for name, value in values.items() if report.problem is None else ():
             self._window.setdefault(name, []).append(value)
-        counted = {f"unlabelled/{source}": float(number) for source, number in unlabelled.items()}
+        counted = {
+            f"{what}/{source}": float(number)
+            for what, numbers in counts.items()
+            for source, number in numbers.items()
+        }
         if report.problem:
             counted["skipped"] = 1.0
         self._emit(step, counted)

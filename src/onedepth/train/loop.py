@@ -24,6 +24,7 @@ from onedepth.train.resume import BEST, checkpoints, resume
 from onedepth.train.setup import build_run
 from onedepth.train.state import save_state
 from onedepth.train.step import train_step
+from onedepth.train.unreadable import Unreadable
 from onedepth.train.validate import Validation
 
 _KEEP = 2  # checkpoints of a run that stay on disk, beside the best one
@@ -76,9 +77,11 @@ def train(
     stop = min(recipe.steps, max_steps or recipe.steps)
     log = Log(folder, start) if fabric.is_global_zero else None
     run.system.train()
+    unreadable = Unreadable(recipe.data_errors)
 
     failed, seen, clock = 0, 0, time.monotonic()
     for step, batches in enumerate(_loader(mixture, start, stop, recipe.workers), start):
+        passed_over = unreadable.add(batches)
         set_rate(optimiser, rate(step, recipe.steps, recipe.optimiser))
         batches = [b.to(fabric.device) for b in batches]
         report = train_step(fabric, run.system, optimiser, batches, mixture.counts(step), recipe, step)
@@ -99,7 +102,7 @@ def train(
             scores = validation.run(run, average, fabric.device)
         if log is not None:
             on_progress(Progress(done, recipe.steps, speed, report.total))
-            log.add(step, report, unlabelled(batches))
+            log.add(step, report, {"unlabelled": unlabelled(batches), "unreadable": passed_over})
             if done % _LOG_EVERY == 0 or saving:  # a run that goes on from here has lost what is unwritten
                 log.write(step, {"lr": optimiser.param_groups[-1]["lr"], "samples/s": speed})
             if validation and scores:

@@ -12,6 +12,7 @@ from onedepth.data.transforms import Augment
 from onedepth.errors import ConfigError
 from onedepth.networks.config import STRIDE, NetworkConfig
 from onedepth.train.supervision import DEFAULT_LOSSES, LOSSES
+from onedepth.train.unreadable import DataErrors
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -75,6 +76,7 @@ class Recipe(_Strict):
         monitor: Validation number that decides which checkpoint is the best; the lower the better.
         checkpoint_every: Steps between checkpoints.
         max_bad_steps: So many skipped steps in a row end the run.
+        data_errors: How many samples may be unreadable before the run ends.
         workers: Data loading processes.
         precision: Of the forward pass; losses and weights are always float32.
         licence: Of the weights this recipe makes; goes into model files.
@@ -101,6 +103,7 @@ class Recipe(_Strict):
     monitor: str | None = None
     checkpoint_every: Count = 200
     max_bad_steps: Count = 20
+    data_errors: DataErrors = DataErrors()
     workers: Annotated[int, Field(ge=0)] = 1
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     licence: str = "unspecified"

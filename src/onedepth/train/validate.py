@@ -1,5 +1,6 @@
 """Validation during training: metric depth of whole held-out images, without and with median alignment."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import torch
 from onedepth.data.sample import Pixels, Raster, Sample, SourceBatch
 from onedepth.data.sources import Source, open_source
 from onedepth.data.transforms import resize
+from onedepth.errors import DataError
 from onedepth.evaluate.align import align
 from onedepth.evaluate.metrics import depth_metrics
 from onedepth.networks.depthnet import DepthNet, canonical_scale
@@ -19,6 +21,7 @@ from onedepth.train.optim import MovingAverage
 from onedepth.train.recipe import Recipe
 from onedepth.train.setup import Run
 
+_log = logging.getLogger(__name__)
 _BATCH = 8
 _PICTURES = 2  # per source
 _SCORES = ("abs_rel", "rmse", "log10", "silog", "delta1", "delta2", "delta3")
@@ -69,7 +72,9 @@ class Validation:
         shown: dict[str, tuple[Pixels, Raster, Raster]] = {}
         with averaged(run, average) as network:
             for source in self.sources:
-                batch = next(_batches(source, network))
+                batch = next(_batches(source, network), None)
+                if batch is None:
+                    continue
                 depth = predict(network, batch, device)
                 for i in range(min(_PICTURES, len(depth))):
                     image = batch.image[i].permute(1, 2, 0).numpy()
@@ -107,7 +112,11 @@ def predict(network: DepthNet, batch: SourceBatch, device: torch.device) -> Rast
 def _batches(source: Source, network: DepthNet) -> Iterator[SourceBatch]:
     by_size: dict[tuple[int, int], list[Sample]] = {}
     for index in range(len(source.records)):
-        sample = source.load(index)
+        try:
+            sample = source.load(index)
+        except DataError as error:
+            _log.warning("validation leaves out a record of %s: %s", source.config.name, error)
+            continue
         size = network.config.input_size(sample.camera.width, sample.camera.height, sample.camera.focal)
         waiting = by_size.setdefault(size, [])
         waiting.append(resize(sample, *size))
