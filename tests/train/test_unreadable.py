@@ -35,7 +35,7 @@ def test_a_run_ends_when_the_share_is_exceeded_and_not_before():
 
 def test_only_some_of_many_files_are_named():
     counted = Unreadable(DataErrors(share=0))
-    with pytest.raises(DataError, match="; and 7 more$") as error:
+    with pytest.raises(DataError, match=r"; and 7 more$") as error:
         counted.add([batch(1, *(f"{i}.png: gone" for i in range(12)))])
     assert str(error.value).count("gone") == 5
 
