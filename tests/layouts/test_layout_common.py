@@ -23,7 +23,7 @@ from onedepth.layouts.common import (
     with_neighbours,
 )
 from onedepth.layouts.tables import field, read_json, read_matrix, read_rows, read_text
-from onedepth.layouts.walking import data_root, files_in, folders_with, walk
+from onedepth.layouts.walking import data_root, files_in, folders_in, folders_with, walk
 from onedepth.manifest.record import Record
 
 QUATERNION = st.tuples(*[st.floats(-1, 1)] * 4).filter(lambda q: np.linalg.norm(q) > 0.1)
@@ -49,6 +49,18 @@ def test_an_option_of_an_unknown_value_is_refused() -> None:
     assert choose(LayoutOptions(split="a"), "split", ["a", "b"]) == "a"
     with pytest.raises(ConfigError, match="--split is 'c', expected one of a, b"):
         choose(LayoutOptions(split="c"), "split", ["a", "b"])
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_scale_that_is_none_is_refused(scale: float) -> None:
+    with pytest.raises(ConfigError, match=r"--scale is .*, expected metres .* > 0"):
+        accept_only(LayoutOptions(scale=scale), "sintel", "scale")
+
+
+def test_a_name_that_no_manifest_can_hold_is_refused() -> None:
+    with pytest.raises(DataError, match="a name that is not UTF-8; rename it"):
+        locate("/d/a\udcff.png")
+    assert locate("/d/a\u202fb.png") == "/d/a\u202fb.png"
 
 
 def test_names_with_signs_of_locators_are_escaped() -> None:
@@ -77,6 +89,27 @@ def test_a_link_that_leaves_the_root_is_named(tmp_path: Path) -> None:
     (tmp_path / "root" / "x.jpg").symlink_to(tmp_path / "out" / "x.jpg")
     with pytest.raises(DataError, match=r"x\.jpg: leaves the folder"):
         files_in(tmp_path / "root")
+
+
+def test_links_inside_the_root_are_followed(tmp_path: Path) -> None:
+    _touch(tmp_path / "real" / "x.jpg")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "y.jpg").symlink_to(tmp_path / "real" / "x.jpg")
+    (tmp_path / "here" / "folder").symlink_to(tmp_path / "real")
+    assert [path.name for path in files_in(tmp_path / "here", root=tmp_path)] == ["y.jpg"]
+    assert files_in(folders_in(tmp_path / "here", root=tmp_path)[0], root=tmp_path)[0].name == "x.jpg"
+
+
+def test_a_link_that_leads_nowhere_or_to_itself_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").symlink_to(tmp_path / "lost.jpg")
+    with pytest.raises(DataError, match=r"a\.jpg: a link that leads nowhere"):
+        files_in(tmp_path)
+    (tmp_path / "a.jpg").unlink()
+    (tmp_path / "a.jpg").symlink_to(tmp_path / "b.jpg")
+    (tmp_path / "b.jpg").symlink_to(tmp_path / "a.jpg")
+    assert list(walk(tmp_path)) == [tmp_path]
+    with pytest.raises(DataError, match=r"a\.jpg: a link that leads nowhere"):
+        files_in(tmp_path)
 
 
 def test_a_root_may_itself_be_a_link(tmp_path: Path) -> None:

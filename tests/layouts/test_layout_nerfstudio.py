@@ -116,7 +116,9 @@ BROKEN = {
     "focal text": ({"fl_x": "7"}, "field 'fl_x' is of the wrong kind"),
     "focal negative": ({"fl_x": -7.0}, "focal length must be > 0"),
     "other size": ({"w": 80}, "8x6 pixels, but its camera is for 80x6"),
-    "fourth radial": ({"k4": 0.1}, "k4 of a camera that is no fisheye"),
+    "fourth radial": ({"k4": 0.1}, "k4 to k6 have no agreed meaning"),
+    "applied scale 0": ({"applied_scale": 0}, "applied_scale is 0, expected a number > 0"),
+    "depth unit negative": ({"depth_unit_scale_factor": -1}, "depth_unit_scale_factor is -1, expected"),
     "split text": ({"train_filenames": "a"}, "must be lists"),
 }
 

@@ -81,18 +81,14 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
     for folder in folders_with(root, "lowres_depth", "videos with lowres_depth/ and lowres_wide/ or wide/"):
         split = next((_FOLDS[part] for part in reversed(folder.parts) if part in _FOLDS), None)
         if wanted is None or split == wanted:
-            yield from with_neighbours(
-                list(_video(folder, name_below(folder, root), split)), longest_gap=_LONGEST_GAP
-            )
+            yield from with_neighbours(list(_video(folder, root, split)), longest_gap=_LONGEST_GAP)
 
 
-def _video(folder: Path, place: str, split: str | None) -> Iterator[Record]:
-    depths = by_key(files_in(folder / "lowres_depth", (".png",)))
-    kind, images = _images(folder, depths)
-    confidences = (
-        by_key(files_in(folder / "confidence", (".png",))) if (folder / "confidence").is_dir() else {}
-    )
-    lenses = _lenses(folder / f"{kind}_intrinsics")
+def _video(folder: Path, root: Path, split: str | None) -> Iterator[Record]:
+    depths = _files(folder / "lowres_depth", root)
+    kind, images = _images(folder, root, depths)
+    confidences = _files(folder / "confidence", root)
+    lenses = _lenses(folder / f"{kind}_intrinsics", root)
     poses = _poses(folder / "lowres_wide.traj")
     name = folder.name.removesuffix("_frames")
     for key in (key for key in images if key in depths):
@@ -101,7 +97,7 @@ def _video(folder: Path, place: str, split: str | None) -> Iterator[Record]:
         if confidences and trusted is None:
             raise DataError(f"{depths[key]}: has no confidence/{depths[key].name}; unpack the download again")
         yield Record(
-            id=f"{place}/{key}",
+            id=f"{name_below(folder, root)}/{key}",
             image=locate(images[key]),
             label=Label(
                 file=locate(depths[key]),
@@ -120,10 +116,15 @@ def _video(folder: Path, place: str, split: str | None) -> Iterator[Record]:
         )
 
 
-def _images(folder: Path, depths: dict[str, Path]) -> tuple[str, dict[str, Path]]:
+def _files(folder: Path, root: Path) -> dict[str, Path]:
+    """Pictures by video and time; none where there is no such folder."""
+    return by_key(files_in(folder, (".png", ".jpg"), root=root)) if folder.is_dir() else {}
+
+
+def _images(folder: Path, root: Path, depths: dict[str, Path]) -> tuple[str, dict[str, Path]]:
     """The best kind of images of which some go with a depth map."""
     for kind in _IMAGES:
-        images = by_key(files_in(folder / kind, (".png", ".jpg"))) if (folder / kind).is_dir() else {}
+        images = _files(folder / kind, root)
         if images.keys() & depths.keys():
             return kind, images
     raise DataError(
@@ -132,8 +133,8 @@ def _images(folder: Path, depths: dict[str, Path]) -> tuple[str, dict[str, Path]
     )
 
 
-def _lenses(folder: Path) -> _Timed[Path]:
-    paths = files_in(existing(folder, "the .pincam files of the images"), (".pincam",))
+def _lenses(folder: Path, root: Path) -> _Timed[Path]:
+    paths = files_in(existing(folder, "the .pincam files of the images"), (".pincam",), root=root)
     return _Timed.of((_time(path), path) for path in paths)
 
 

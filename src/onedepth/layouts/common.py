@@ -4,6 +4,7 @@ Folders are walked by `walking.py` and text is read by `tables.py`.
 """
 
 import itertools
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
@@ -26,8 +27,10 @@ def accept_only(options: LayoutOptions, layout: str, *used: str) -> None:
     """Refuse every option that was given and that this layout has no use for.
 
     Raises:
-        ConfigError: One was given that is not among `used`; it is named.
+        ConfigError: One was given that is not among `used`; it is named. Or the scale is not above 0.
     """
+    if options.scale is not None and not 0 < options.scale < math.inf:
+        raise ConfigError(f"--scale is {options.scale}, expected metres (or units) per stored step, > 0")
     for field in fields(options):
         if field.name not in used and getattr(options, field.name) is not None:
             takes = ", ".join(f"--{name}" for name in used) or "none"
@@ -50,7 +53,15 @@ def choose(options: LayoutOptions, name: str, allowed: Iterable[str]) -> str | N
 
 
 def locate(path: Path | str, item: object = None) -> str:
-    """Locator of a local file, absolute, or of an item in it."""
+    """Locator of a local file, absolute, or of an item in it.
+
+    Raises:
+        DataError: The name is not UTF-8, as a manifest is.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{os.fsencode(path)!r}: a name that is not UTF-8; rename it") from error
     return join_locator(os.path.abspath(path), None if item is None else str(item))
 
 

@@ -100,9 +100,7 @@ def _record(capture: _Capture, frame: Any, where: str) -> Record:
     name = field(frame, "file_path", where, str)
     image = _file(capture, name, where)
     pose = from_opengl(pose_matrix(field(frame, "transform_matrix", where, list), where))
-    pose[:3, 3] /= (
-        field(capture.top, "applied_scale", where, _NUMBER) if "applied_scale" in capture.top else 1.0
-    )
+    pose[:3, 3] /= _factor(capture, "applied_scale", 1.0)
     scene = folder.relative_to(capture.root.parent).as_posix()
     return Record(
         id=f"{scene}/{_plain(name)}",
@@ -128,15 +126,18 @@ def _label(capture: _Capture, frame: dict[str, Any], image: Path, where: str) ->
     if depth.suffix.lower() not in _ENCODINGS:
         raise DataError(f"{where}: depth {depth.name!r} is none of {', '.join(_ENCODINGS)}")
     kind: LabelKind = capture.options.kind or kind_by_size(image, depth)
-    unit = capture.options.scale
-    if unit is None and "depth_unit_scale_factor" in capture.top:
-        unit = float(field(capture.top, "depth_unit_scale_factor", capture.path, _NUMBER))
-    return Label(
-        file=locate(depth),
-        kind=kind,
-        encoding=_ENCODINGS[depth.suffix.lower()],
-        scale=_UNIT if unit is None else unit,
-    )
+    unit = capture.options.scale or _factor(capture, "depth_unit_scale_factor", _UNIT)
+    return Label(file=locate(depth), kind=kind, encoding=_ENCODINGS[depth.suffix.lower()], scale=unit)
+
+
+def _factor(capture: _Capture, key: str, default: float) -> float:
+    """A number above 0 at the top of the file."""
+    if key not in capture.top:
+        return default
+    value = float(field(capture.top, key, capture.path, _NUMBER))
+    if value <= 0:
+        raise DataError(f"{capture.path}: {key} is {value:g}, expected a number > 0")
+    return value
 
 
 def _camera(values: dict[str, Any], image: Path, where: str) -> Camera:
@@ -171,18 +172,12 @@ def _lens(values: dict[str, Any], fisheye: bool, where: str) -> Distortion | Non
     try:
         if fisheye:
             return Fisheye(**{key: numbers.get(key, 0.0) for key in keys})
-        if (
-            any(numbers.get(key) for key in ("k4", "k5", "k6"))
-            and values.get("camera_model") != "FULL_OPENCV"
-        ):
+        if any(map(numbers.get, keys[5:])) and values.get("camera_model") != "FULL_OPENCV":
             raise DataError(
-                f"{where}: k4 of a camera that is no fisheye has no agreed meaning; undistort the images"
+                f"{where}: k4 to k6 have no agreed meaning but in FULL_OPENCV; undistort the images"
             )
-        return (
-            RadialTangential(**{key: numbers.get(key, 0.0) for key in keys})
-            if any(numbers.values())
-            else None
-        )
+        coefficients = {key: numbers.get(key, 0.0) for key in keys}
+        return RadialTangential(**coefficients) if any(coefficients.values()) else None
     except CameraError as error:
         raise DataError(f"{where}: {error}") from error
 

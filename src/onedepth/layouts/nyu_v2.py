@@ -115,7 +115,7 @@ def _exported(root: Path, options: LayoutOptions) -> Iterator[Record]:
     found = False
     for folder in walk(root):
         split = _split_of(folder, root)
-        pairs = _pairs(folder) if options.split in (None, split) else None
+        pairs = _pairs(folder, root) if options.split in (None, split) else None
         if pairs is None:
             continue
         camera: Camera | None = None
@@ -141,15 +141,15 @@ def _exported(root: Path, options: LayoutOptions) -> Iterator[Record]:
         )
 
 
-def _pairs(folder: Path) -> Iterator[tuple[str, Path, Path]] | None:
+def _pairs(folder: Path, root: Path) -> Iterator[tuple[str, Path, Path]] | None:
     """Images and depths of a folder, if it is of one of the exported layouts."""
-    images = [path for path in files_in(folder) if path.name.startswith("rgb_")]
+    images = [path for path in files_in(folder, root=root) if path.name.startswith("rgb_")]
     if images:
-        depths = by_key(files_in(folder, (".png",)), "sync_depth_")
+        depths = by_key(files_in(folder, (".png",), root=root), "sync_depth_")
         return pair(by_key(images, "rgb_"), depths, folder)
     if (folder / "rgb").is_dir() and (folder / "depth").is_dir():
-        depths = by_key(files_in(folder / "depth", tuple(_DEPTHS)))
-        return pair(by_key(files_in(folder / "rgb")), depths, folder / "rgb")
+        depths = by_key(files_in(folder / "depth", tuple(_DEPTHS), root=root))
+        return pair(by_key(files_in(folder / "rgb", root=root)), depths, folder / "rgb")
     return None
 
 

@@ -48,15 +48,15 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
     accept_only(options, "polycam")
     root = data_root(root)
     for folder in folders_with(root, "keyframes", "a raw export of Polycam (developer mode)"):
-        yield from with_neighbours(list(_capture(folder, name_below(folder, root))), longest_gap=_LONGEST_GAP)
+        yield from with_neighbours(list(_capture(folder, root)), longest_gap=_LONGEST_GAP)
 
 
-def _capture(folder: Path, name: str) -> Iterator[Record]:
-    keyframes = folder / "keyframes"
+def _capture(folder: Path, root: Path) -> Iterator[Record]:
+    keyframes, name = folder / "keyframes", name_below(folder, root)
     whole = (names for names in _CHOICES if all((keyframes / name).is_dir() for name in names))
     names = next(whole, _CHOICES[-1])
-    images = by_key(files_in(existing(keyframes / names[0], "the images of the keyframes")))
-    depths = by_key(files_in(existing(keyframes / "depth", "the depth maps of the keyframes"), (".png",)))
+    images = by_key(files_in(existing(keyframes / names[0], "the images of the keyframes"), root=root))
+    depths = by_key(files_in(existing(keyframes / "depth", "the depth maps"), (".png",), root=root))
     kept = {key: path for key, path in depths.items() if key in images or names[0] == "images"}
     for key, image, depth in pair(images, kept, keyframes / names[0]):
         path = existing(keyframes / names[1] / f"{key}.json", "the camera of the keyframe")

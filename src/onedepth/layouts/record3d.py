@@ -51,8 +51,9 @@ _LONGEST_GAP = 0.25  # seconds
 
 @dataclass(frozen=True, slots=True)
 class _Recording:
-    """A folder with its metadata (path and object), its colour images and its depth files."""
+    """A folder below the root, with its metadata (path and object), its colour images and its depth files."""
 
+    root: Path
     folder: Path
     path: Path
     meta: dict[str, Any]
@@ -70,29 +71,33 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
     """
     accept_only(options, "record3d", "scale")
     root = data_root(root)
-    recordings = [found for folder in walk(root) if (found := _recording(folder)) is not None]
+    recordings = [found for folder in walk(root) if (found := _recording(folder, root)) is not None]
     if not recordings:
-        packed = next((path for folder in walk(root) for path in files_in(folder, (".r3d",))), None)
+        packed = next(
+            (path for folder in walk(root) for path in files_in(folder, (".r3d",), root=root)), None
+        )
         hint = f"; {packed.name} is a zip file: unpack it" if packed else ""
         raise DataError(f"{root}: no metadata.json beside rgb/ and depth/, or metadata beside rgbd/{hint}")
     for recording in recordings:
-        scene = name_below(recording.folder, root)
-        yield from with_neighbours(list(_frames(recording, scene, options.scale)), longest_gap=_LONGEST_GAP)
+        yield from with_neighbours(list(_frames(recording, options.scale)), longest_gap=_LONGEST_GAP)
 
 
-def _recording(folder: Path) -> _Recording | None:
+def _recording(folder: Path, root: Path) -> _Recording | None:
     exported, raw = folder / "metadata.json", folder / "metadata"
     if exported.is_file() and (folder / "rgb").is_dir():
         depth = existing(folder / "depth", "the depth maps; export EXR + JPG, not JPG alone")
-        return _Recording(folder, exported, read_json(exported), folder / "rgb", depth, (".exr", ".png"))
+        return _Recording(
+            root, folder, exported, read_json(exported), folder / "rgb", depth, (".exr", ".png")
+        )
     if raw.is_file() and (folder / "rgbd").is_dir():
-        return _Recording(folder, raw, read_json(raw), folder / "rgbd", folder / "rgbd", (".depth",))
+        return _Recording(root, folder, raw, read_json(raw), folder / "rgbd", folder / "rgbd", (".depth",))
     return None
 
 
-def _frames(recording: _Recording, scene: str, scale: float | None) -> Iterator[Record]:
-    images = by_key(files_in(recording.images, (".jpg", ".png")))
-    depths = by_key(files_in(recording.depths, recording.suffixes))
+def _frames(recording: _Recording, scale: float | None) -> Iterator[Record]:
+    images = by_key(files_in(recording.images, (".jpg", ".png"), root=recording.root))
+    depths = by_key(files_in(recording.depths, recording.suffixes, root=recording.root))
+    scene = name_below(recording.folder, recording.root)
     for key, image, depth in pair(images, depths, recording.images):
         number = _number(image)
         yield Record(

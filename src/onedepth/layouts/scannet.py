@@ -56,7 +56,7 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
     for folder in folders_with(root, "intrinsic", "scenes with color/, depth/, pose/ and intrinsic/"):
         split = splits.get(folder.name)
         if wanted is None or split == wanted:
-            frames = _scene(folder, name_below(folder, root), split, options.camera)
+            frames = _scene(folder, root, split, options.camera)
             yield from with_neighbours(list(frames))
 
 
@@ -65,9 +65,9 @@ def _splits(root: Path) -> dict[str, str]:
     return {row.words[0]: split for split, path in lists.items() if path.exists() for row in read_rows(path)}
 
 
-def _scene(folder: Path, name: str, split: str | None, given: Camera | None) -> Iterator[Record]:
-    images = by_key(files_in(existing(folder / "color", "colour images N.jpg")))
-    labels = by_key(files_in(existing(folder / "depth", "depth maps N.png"), (".png",)))
+def _scene(folder: Path, root: Path, split: str | None, given: Camera | None) -> Iterator[Record]:
+    images = by_key(files_in(existing(folder / "color", "colour images N.jpg"), root=root))
+    labels = by_key(files_in(existing(folder / "depth", "depth maps N.png"), (".png",), root=root))
     camera: Camera | None = None
     kind: LabelKind = "metric"
     for key, image, label in pair(images, labels, folder / "color"):
@@ -75,7 +75,7 @@ def _scene(folder: Path, name: str, split: str | None, given: Camera | None) -> 
             camera = given or _camera(folder / "intrinsic" / "intrinsic_color.txt", image)
             kind = kind_by_size(image, label)
         yield Record(
-            id=f"{name}/{key}",
+            id=f"{name_below(folder, root)}/{key}",
             image=locate(image),
             label=Label(file=locate(label), kind=kind, scale=0.001),
             camera=camera,

@@ -54,7 +54,7 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
                 f"{scene / _SPLITS[wanted]}: missing; --split needs the split files of the download"
             )
         if wanted is None or split == wanted:
-            yield from with_neighbours(list(_sequence(folder, split, options.camera or CAMERA)))
+            yield from with_neighbours(list(_sequence(folder, root, split, options.camera or CAMERA)))
 
 
 def _is_sequence(folder: Path) -> bool:
@@ -74,9 +74,9 @@ def _splits(scene: Path) -> dict[str, str]:
     return found
 
 
-def _sequence(folder: Path, split: str | None, camera: Camera) -> Iterator[Record]:
+def _sequence(folder: Path, root: Path, split: str | None, camera: Camera) -> Iterator[Record]:
     scene = f"{folder.parent.name}/{folder.name}"
-    for image in files_in(folder, (".color.png",)):
+    for image in files_in(folder, (".color.png",), root=root):
         stem = image.name.removesuffix(".color.png")
         pose = existing(folder / f"{stem}.pose.txt", "the pose of the frame")
         yield Record(

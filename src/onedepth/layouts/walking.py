@@ -54,10 +54,8 @@ def inside(path: Path, root: Path) -> Path:
     Raises:
         DataError: It leaves the root.
     """
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise DataError(
-            f"{path}: leaves the folder {root} (leads to {path.resolve()}); copy the data into it"
-        )
+    if not _real(path).is_relative_to(_real(root)):
+        raise DataError(f"{path}: leaves the folder {root} (leads to {_real(path)}); copy the data into it")
     return path
 
 
@@ -65,11 +63,21 @@ def files_in(folder: Path, suffixes: tuple[str, ...] = PHOTOS, *, root: Path | N
     """Files of one folder with one of these (lower-case) suffixes, in natural order; hidden ones left out.
 
     Raises:
-        DataError: The folder is missing, or a file is a link that leaves `root` (default: the folder).
+        DataError: The folder is missing, or a file is a link that leaves `root` (default: the folder) or
+            leads nowhere.
     """
-    names = _names(folder)
-    wanted = [folder / name for name in names if name.lower().endswith(suffixes)]
-    return [inside(path, root or folder) if path.is_symlink() else path for path in wanted if path.is_file()]
+    found = []
+    for entry in _entries(folder):
+        if entry.name.lower().endswith(suffixes) and not _is_folder(entry):
+            path = folder / entry.name
+            if entry.is_symlink():
+                inside(path, root or folder)
+                if not os.path.exists(path):
+                    raise DataError(
+                        f"{path}: a link that leads nowhere ({os.readlink(path)}); mend or remove it"
+                    )
+            found.append(path)
+    return found
 
 
 def folders_in(folder: Path, *, root: Path | None = None) -> list[Path]:
@@ -78,7 +86,8 @@ def folders_in(folder: Path, *, root: Path | None = None) -> list[Path]:
     Raises:
         DataError: The folder is missing, or a sub-folder is a link that leaves `root` or leads in a circle.
     """
-    return [_checked(folder / name, root or folder) for name in _names(folder) if (folder / name).is_dir()]
+    names = [entry.name for entry in _entries(folder) if _is_folder(entry)]
+    return [_checked(folder / name, root or folder) for name in names]
 
 
 def walk(root: Path) -> Iterator[Path]:
@@ -92,7 +101,7 @@ def walk(root: Path) -> Iterator[Path]:
     seen: set[Path] = set()
 
     def below(folder: Path) -> Iterator[Path]:
-        real = folder.resolve()
+        real = _real(folder)
         if real not in seen:
             seen.add(real)
             yield folder
@@ -114,22 +123,33 @@ def folders_with(root: Path, name: str, what: str) -> list[Path]:
     return found
 
 
-def _names(folder: Path) -> list[str]:
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What a folder holds, without asking the disk about every file: there may be a million."""
     try:
-        names = os.listdir(folder)
+        with os.scandir(folder) as entries:
+            shown = [entry for entry in entries if not entry.name.startswith(".")]
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed ({error.strerror or error})") from error
-    return sorted(
-        (name for name in names if not name.startswith(".")), key=lambda name: (natural(name), name)
-    )
+    return sorted(shown, key=lambda entry: (natural(entry.name), entry.name))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links that lead to each other
+        return False
 
 
 def _checked(folder: Path, root: Path) -> Path:
     if not folder.is_symlink():
         return folder
-    target = folder.resolve()
-    if folder.parent.resolve().is_relative_to(target):
+    target = _real(folder)
+    if _real(folder.parent).is_relative_to(target):
         raise DataError(
             f"{folder}: a link to a folder that it lies in ({target}), an endless loop; remove it"
         )
     return inside(folder, root)
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # Path.resolve raises for links that lead to each other
