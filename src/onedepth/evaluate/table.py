@@ -96,13 +96,21 @@ class Table:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Table:
-        """The inverse of `to_json`, up to the rounding."""
+        """The inverse of `to_json`, up to the rounding.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is not whole.
+        """
         table = cls(tuple(values["metrics"]), list(values["ids"]), list(values["scenes"]))
         for column in values["columns"]:
             numbers = {
                 name: [np.nan if value is None else float(value) for value in listed]
                 for name, listed in column["numbers"].items()
             }
+            names = {*table.metrics, *COUNTS, *FITTED}
+            lengths = {len(listed) for listed in (*numbers.values(), table.scenes)}
+            if numbers.keys() != names or lengths != {len(table.ids)}:
+                raise ValueError(f"{column['model']} does not have {len(table.ids)} of each number")
             reasons = {int(index): str(reason) for index, reason in column["reasons"].items()}
             table.columns[column["model"], column["alignment"]] = Column(numbers, reasons)
         return table

@@ -51,3 +51,10 @@ class Model:
     spec: str
     files: tuple[Path, ...]
     predict: Callable[[View], Raster]
+
+
+def depth_of(disparity: Raster) -> Raster:
+    """Metres of metric disparity (1/metres); infinitely far where it is 0 or less."""
+    with np.errstate(over="ignore"):
+        depth = np.divide(np.float32(1), disparity, out=np.full_like(disparity, np.inf), where=disparity > 0)
+    return np.asarray(depth, np.float32)

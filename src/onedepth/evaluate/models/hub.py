@@ -10,7 +10,7 @@ import numpy as np
 
 from onedepth.depthmap import Kind
 from onedepth.errors import ConfigError, ModelFileError
-from onedepth.evaluate.models.base import Model, Raster, View
+from onedepth.evaluate.models.base import Model, Raster, View, depth_of
 
 HUB = "hf:"
 _BY_TYPE: dict[str, Kind] = {"zoedepth": "metric", "glpn": "metric", "depth_pro": "metric"}
@@ -77,9 +77,7 @@ def open_transformers(
 
     def predict(view: View) -> Raster:
         values = _run(processor, network, place, view)
-        if invert:
-            values = np.where(values > 0, 1 / np.maximum(values, np.float32(1e-12)), np.float32(np.inf))
-        return np.asarray(values, np.float32)
+        return depth_of(values) if invert else values
 
     weights = sorted(Path(where).glob("*")) if local else []
     files = tuple(path for path in weights if path.suffix in (".safetensors", ".json"))

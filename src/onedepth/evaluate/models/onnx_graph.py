@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from onedepth.errors import CameraError, ConfigError, ModelFileError
 from onedepth.evaluate.models.adapter import Focal, Input, OnnxAdapter, Side
-from onedepth.evaluate.models.base import Model, Pixels, Raster, View
+from onedepth.evaluate.models.base import Model, Pixels, Raster, View, depth_of
 from onedepth.predict.devices import providers_for
 
 if TYPE_CHECKING:
@@ -104,8 +104,7 @@ def _metres(raw: Raster, adapter: OnnxAdapter, seen: Camera | None, view: View) 
     """Numbers of the graph as what the kind promises: depth, or disparity for affine disparity."""
     values = raw * np.float32(adapter.output.scale)
     if adapter.output.quantity == "disparity" and adapter.kind != "affine_disparity":
-        with np.errstate(divide="ignore"):
-            values = np.where(values > 0, np.float32(1) / values, np.float32(np.inf))
+        values = depth_of(values)
     if adapter.output.canonical_focal is not None:
         if seen is None:
             raise CameraError(
