@@ -1,0 +1,175 @@
+"""A folder of photos and a folder of depth with files of the same names, wherever they lie below the root.
+
+    ROOT/images/kitchen/1.jpg   ROOT/depth/kitchen/1.png          or ROOT/train/images ..., ROOT/desk/rgb ...
+    ROOT/camera.json            camera of all images (or --camera), in OneDepth's own format
+
+Names of the folders: `PHOTOS` and `LABELS` below. The suffix tells how labels are stored; a 16-bit PNG counts
+in steps, so `--scale` has to say how long one is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from onedepth.camera import Camera
+from onedepth.checks import shown
+from onedepth.errors import CameraError, ConfigError, DataError
+from onedepth.layouts import LayoutOptions
+from onedepth.layouts._label_probe import Probe, probe_image, probe_label
+from onedepth.layouts.common import locate, pair
+from onedepth.layouts.walking import PHOTOS as PHOTO_SUFFIXES
+from onedepth.layouts.walking import data_root, files_in, folders_in, walk
+from onedepth.manifest.decoders import BY_SUFFIX
+from onedepth.manifest.record import Label, LabelKind, Record
+
+PHOTOS = ("images", "image", "rgb", "color", "colour", "img", "imgs", "photos")
+LABELS = ("depth", "depths", "depth_gt", "gt", "labels", "label", "disparity", "disparities")
+SPLITS = ("train", "val", "valid", "validation", "test")
+
+_USUAL = "0.001 (mm: Kinect, RealSense, ScanNet, NYU), 0.0002 (TUM), 1/256 (KITTI) or 0.01 (cm: vKITTI 2)"
+
+
+def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
+    """Yield the pairs of all twin folders, folder by folder in natural order.
+
+    Raises:
+        DataError: No twin folders, a file without its twin, a label larger than its image, an 8-bit picture
+            that is said to be depth, or a file that cannot be read.
+        ConfigError: The scale of steps is not known, or the split is none of the folders'.
+    """
+    root = data_root(root)
+    twins = list(_twins(root))
+    if not twins:
+        raise DataError(
+            f"{root}: no folder of photos beside one of depth in it; expected one of {', '.join(PHOTOS[:4])} "
+            f"beside one of {', '.join(LABELS[:4])}"
+        )
+    chosen = [twin for twin in twins if options.split in (None, twin.split)]
+    if not chosen:
+        has = ", ".join(sorted({twin.split or "none" for twin in twins}))
+        raise ConfigError(f"--split is {options.split!r}, the folders' are: {has}")
+    return (record for twin in chosen for record in _records(twin, options))
+
+
+@dataclass(frozen=True, slots=True)
+class _Twin:
+    """A folder of photos and the one of depth beside it."""
+
+    root: Path
+    photos: Path
+    labels: Path
+    split: str | None
+
+    @property
+    def scene(self) -> str:
+        """Path of the folder that holds both, below the root."""
+        below = self.photos.parent.relative_to(self.root).as_posix()
+        return self.root.name if below == "." else below
+
+
+def _twins(root: Path) -> Iterator[_Twin]:
+    for folder in walk(root):
+        inner = {child.name.lower(): child for child in folders_in(folder, root=root)}
+        photos = [inner[name] for name in PHOTOS if name in inner]
+        labels = [inner[name] for name in LABELS if name in inner]
+        if photos and labels:
+            split = next((part for part in folder.relative_to(root).parts if part.lower() in SPLITS), None)
+            yield _Twin(root, photos[0], labels[0], split)
+
+
+def _records(twin: _Twin, options: LayoutOptions) -> Iterator[Record]:
+    images = _by_name(twin.photos, twin.root, PHOTO_SUFFIXES)
+    suffixes = tuple(BY_SUFFIX) if options.encoding is None else ("",)
+    labels = _by_name(twin.labels, twin.root, suffixes)
+    if not labels and images:
+        _explain_no_labels(twin)
+    found = options.camera or _camera_file(twin)
+    for key, image, label in pair(images, labels, twin.photos):
+        size = probe_image(image)
+        if found is not None and found.size != size:
+            raise DataError(
+                f"{image}: the image is {size[0]}x{size[1]}, the camera is for {found.width}x{found.height}"
+            )
+        folder = key.rpartition("/")[0]
+        yield Record(
+            id=f"{twin.scene}/{key}",
+            image=locate(image),
+            label=_label(label, image, size, options),
+            camera=found,
+            scene=f"{twin.scene}/{folder}".rstrip("/"),
+            split=twin.split,
+        )
+
+
+def _by_name(folder: Path, root: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """Files below a folder by their path in it without suffix."""
+    found: dict[str, Path] = {}
+    for inner in walk(folder):
+        for file in files_in(inner, suffixes, root=root):
+            key = file.relative_to(folder).with_suffix("").as_posix()
+            if key in found:
+                raise DataError(f"{file}: {found[key].name} beside it has the same name; keep one of the two")
+            found[key] = file
+    return found
+
+
+def _label(path: Path, image: Path, size: tuple[int, int], options: LayoutOptions) -> Label:
+    encoding = options.encoding or BY_SUFFIX[path.suffix.lower()]
+    kind: LabelKind = options.kind or "metric"
+    probe = probe_label(path, encoding)
+    _check(path, image, size, probe, kind, options)
+    scale = options.scale
+    if scale is None and probe.bits and kind in ("metric", "coarse"):
+        raise ConfigError(
+            f"{path}: counts in steps of {probe.bits} bits, and nothing says how long a step is; give "
+            f"--scale, metres per step, usually {_USUAL}, or --kind scaled if nobody knows"
+        )
+    quantity = options.quantity or ("disparity" if kind == "affine" else "depth")
+    label = Label(file=locate(path), kind=kind, encoding=encoding, quantity=quantity)
+    return label if scale is None else label.model_copy(update={"scale": scale})
+
+
+def _check(
+    path: Path, image: Path, size: tuple[int, int], probe: Probe, kind: LabelKind, options: LayoutOptions
+) -> None:
+    if probe.channels != 1:
+        raise DataError(
+            f"{path}: has {probe.channels} channels; expected one, depth and not a coloured picture"
+        )
+    if probe.bits == 8 and kind != "affine" and options.quantity != "disparity":
+        raise DataError(
+            f"{path}: is an 8-bit picture, not depth: 256 levels cannot hold metres, and such files are "
+            "stretched for looking at. Use the 16-bit or floating point files it was made from; if near is "
+            "bright, --kind affine teaches it as disparity up to scale and shift"
+        )
+    if probe.size is None or probe.size == size:
+        return
+    sizes = f"{path}: the depth is {probe.size[0]}x{probe.size[1]}, {image.name} is {size[0]}x{size[1]}"
+    if probe.size[0] > size[0] or probe.size[1] > size[1]:
+        raise DataError(f"{sizes}; depth must not be larger: use the photos at their full size")
+    if kind != "coarse":
+        raise DataError(f"{sizes}; give --kind coarse if depth was measured at a lower resolution")
+
+
+def _camera_file(twin: _Twin) -> Camera | None:
+    from onedepth.files.cameras import read_camera
+
+    for folder in (twin.photos.parent, twin.root):
+        if (folder / "camera.json").is_file():
+            try:
+                return read_camera(folder / "camera.json")
+            except CameraError as error:
+                raise DataError(str(error)) from error
+    return None
+
+
+def _explain_no_labels(twin: _Twin) -> None:
+    others = _by_name(twin.labels, twin.root, ("",))
+    if not others:
+        return
+    first = next(iter(others.values()))
+    if first.suffix.lower() in PHOTO_SUFFIXES:
+        reason = f"a {first.suffix} picture cannot hold depth"
+    else:
+        reason = f"{shown(first.suffix)} tells no encoding; give --encoding"
+    raise DataError(f"{first}: {reason}; depth is looked for in {', '.join(BY_SUFFIX)}")
