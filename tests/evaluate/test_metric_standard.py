@@ -208,3 +208,16 @@ def test_what_does_not_fit_together_is_refused() -> None:
         compute(["absrel"], Case(good, good, everything))
     with pytest.raises(DataError, match="has shape"):
         depth_metrics(good, good[:1])
+
+
+def test_a_case_of_several_blocks_is_that_of_its_pixels() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(0.5, 20, (400, 500)).astype(np.float32)
+    prediction = (0.3 * truth * rng.lognormal(0, 0.2, truth.shape)).astype(np.float32)
+    case = Case(prediction, truth, rng.random(truth.shape) > 0.1)
+    fit = align("scale_shift_disparity", case.predicted_pixels, case.true_pixels, cap=10)
+    aligned = case.aligned(fit, 1.0, 9.0)
+    expected = depth_metrics(np.clip(fit.apply(prediction[case.mask]), 1, 9), truth[case.mask])
+    assert compute(STANDARD, aligned) == pytest.approx(expected, rel=1e-7)
+    np.testing.assert_array_equal(aligned.depth[case.mask], aligned.pixels)
+    assert aligned.depth.min() >= 1

@@ -9,7 +9,7 @@ Array = npt.NDArray[np.floating[Any]]
 
 _SMALL = 1 << 14
 _SAMPLE = 4096
-_MARGIN = 4.0  # standard deviations of the sample's median
+_MARGIN = 2.5  # standard deviations of the sample's median
 
 
 def median(values: Array) -> float:

@@ -181,8 +181,12 @@ def in_space(alignment: Alignment, kind: Kind, x: Array, y: Array) -> tuple[Arra
     """Prediction and truth in the alignment's space."""
     if alignment.space == "depth":
         return x, y
-    inverse = 1.0 / y.astype(np.float64)
-    return (x if kind == "affine_disparity" else 1.0 / x.astype(np.float64)), inverse
+    return (x if kind == "affine_disparity" else _inverse(x)), _inverse(y)
+
+
+def _inverse(depth: Array) -> Array:
+    inverse: Array = np.reciprocal(depth) if depth.dtype.kind == "f" else 1.0 / depth
+    return inverse
 
 
 def found(fit: Fit, line: solvers.Line | None, reason: str = "") -> Fit:

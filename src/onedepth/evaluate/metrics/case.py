@@ -82,7 +82,7 @@ class Case:
         case = Case(
             self.prediction, self.truth, self.mask, self.camera, self.edges, self.planes, fit, low, high
         )
-        for name in ("index", "predicted_pixels", "true_pixels", "_true_range"):
+        for name in ("index", "predicted_pixels", "true_pixels"):
             if name in self.__dict__:
                 case.__dict__[name] = self.__dict__[name]
         return case
@@ -113,12 +113,12 @@ class Case:
         Raises:
             DataError: When one of them is not a finite depth above 0: what to do then is for the protocol.
         """
-        return _checked(self._metres(self.predicted_pixels), "prediction")
+        return _checked(self.metres(self.predicted_pixels), "prediction")
 
     @cached_property
     def depth(self) -> Floats:
         """Predicted depth (H, W) in metres, aligned and clamped; outside the mask it may be anything."""
-        return self._metres(self.prediction)
+        return self.metres(self.prediction)
 
     @property
     def empty(self) -> bool:
@@ -139,7 +139,8 @@ class Case:
         # mode: "raise" would copy through a buffer; the indices are of this raster.
         return np.take(flat, self.index, out=out, mode="wrap")
 
-    def _metres(self, values: Floats) -> Floats:
+    def metres(self, values: Floats) -> Floats:
+        """Predicted values of any shape as metres: aligned and clamped."""
         metres = values if self.fit is None else self.fit.apply(values)
         if self.low > 0 or self.high < math.inf:
             spare = None if metres is values else metres

@@ -28,12 +28,19 @@ DELTAS = {
     "delta2": 1.25**2,
     "delta3": 1.25**3,
 }
-_BLOCK = 1 << 15  # pixels at a time: five float32 buffers of it fit the second-level cache
+_BLOCK = 1 << 16  # pixels at a time: its buffers stay in the cache, and its calls cost nothing
 
 
 def standard(case: Case) -> dict[str, float]:
-    """`depth_metrics` of the valid pixels of one image."""
-    return depth_metrics(case.pixels, case.true_pixels)
+    """`depth_metrics` of the valid pixels of one image, aligned and clamped block by block."""
+    raw, truth = case.predicted_pixels, case.true_pixels
+    sums = _Sums(min(raw.size, _BLOCK), np.dtype(np.float32))
+    for start in range(0, raw.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        sums.add(case.metres(raw[block])[None], truth[block][None])
+    if not sums.usable:
+        case.pixels  # noqa: B018  # says which depth is none
+    return sums.metrics()
 
 
 def depth_metrics(prediction: Array, truth: Array) -> dict[str, float]:
@@ -72,9 +79,11 @@ class _Sums:
         self.totals: defaultdict[str, float] = defaultdict(float)
         self.counts = np.zeros(len(DELTAS) + 1, np.int64)
         self.number = 0
+        self.least = math.inf
 
+    @np.errstate(divide="ignore", invalid="ignore", over="ignore")  # `usable` finds what is not a depth
     def add(self, z: Array, t: Array) -> None:
-        """Count in matching pixels, at most one block of them."""
+        """Count in matching pixels, rows (1, n) of at most one block."""
         e, q, other, ratio = self.buffers[:, :, : z.size]
         flags = self.flags[:, : z.size]
         np.subtract(z, t, out=e)
@@ -88,6 +97,7 @@ class _Sums:
         self.totals["inverse"] += _l1(other)
         self.totals["inverse_square"] += _l2(other)
         self.totals["mixed"] += cv2.sumElems(np.multiply(e, q, out=e))[0]
+        self.least = min(self.least, float(ratio.min()))  # NaN is found in the sums
         logs = cv2.log(ratio, other)
         self.totals["log"] += cv2.sumElems(logs)[0]
         self.totals["log_abs"] += _l1(logs)
@@ -97,6 +107,11 @@ class _Sums:
             self.counts[i] += np.count_nonzero(np.less(ratio, bound, out=flags))
         self.counts[-1] += np.count_nonzero(np.greater(ratio, 1.25, out=flags))
         self.number += z.size
+
+    @property
+    def usable(self) -> bool:
+        """Whether every prediction counted was a finite depth above 0, if every truth was."""
+        return self.least > 0 and all(map(math.isfinite, self.totals.values()))
 
     def metrics(self) -> dict[str, float]:
         """The metrics of everything counted."""
