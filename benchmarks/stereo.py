@@ -6,13 +6,15 @@ Needs the folder named by ONEDEPTH_SHARED: KITTI drive 0009 and odometry 04 (spa
 (structured light). Truth is turned into disparity in pixels, fx * baseline / z. Labels are compared where
 both exist, after a scale and a shift per picture (least squares, fitted again on the better 80 %): that is
 what an affine label promises. For KITTI, whose pairs are calibrated, metres are compared too, unaligned.
-Rejected pairs are scored too, to see whether rejection hits the right ones.
+Rejected pairs are scored too, to see whether rejection hits the right ones. Then faults are put into the
+accepted pairs, to see which are found.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from _machine import SHARED, print_header
+from _machine import SHARED, cpu_name, print_header, version
 
 from onedepth.files.atomic import write_bytes
 from onedepth.stereo.checks import Limits, fault
@@ -35,6 +37,7 @@ SETS = {
 }
 """Title -> folder, and whether `fx * baseline / (disparity)` is depth (Middlebury's offset is not stored)."""
 
+PACKAGES = ("opencv-python-headless", "numpy")
 OPEN = Limits(left_right=2.0, vertical=2.0, vertical_share=1.0, range=0.0, valid_share=0.0)
 
 
@@ -90,6 +93,38 @@ def score(folder: Path, frame: dict[str, Any], unit: float, method: str, calibra
     )
 
 
+def faulty(
+    left: np.ndarray, right: np.ndarray, other: np.ndarray
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The pair with one fault each; black bars (an eighth above and below) are no reason to reject it."""
+    down = np.roll(right, 4, 0)
+    bars = [view.copy() for view in (left, right)]
+    for view in bars:
+        view[: len(view) // 8] = view[-(len(view) // 8) :] = 0
+    return {
+        "as it is": (left, right),
+        "right view 4 rows lower": (left, down),
+        "eyes exchanged": (right, left),
+        "other scene on the right": (left, cv2.resize(other, left.shape[1::-1])),
+        "left view twice": (left, left),
+        "black bars": (bars[0], bars[1]),
+    }
+
+
+def count_faults(folder: Path, frames: list[dict[str, Any]], other: np.ndarray) -> dict[str, dict[str, int]]:
+    """Fault -> what became (SGBM) of the pairs that are labelled without it: `labelled`, or why not."""
+    counts: dict[str, Counter[str]] = {}
+    for frame in frames:
+        views = read(folder / f"{frame['id']}.jpg"), read(folder / "right" / f"{frame['id']}.jpg")
+        for name, pair in faulty(*views, other).items():
+            found = label_pair(*pair)
+            accepted = isinstance(found, Labelled)
+            if name == "as it is" and not accepted:
+                break
+            counts.setdefault(name, Counter())["labelled" if accepted else found.reason.split(":")[0]] += 1
+    return {name: dict(count) for name, count in counts.items()}
+
+
 def summary(scores: list[Score]) -> dict[str, Any]:
     """Means over pairs; None where there are none."""
 
@@ -118,20 +153,25 @@ def run(every: int) -> dict[str, Any]:
                 "reasons": dict(kinds),
                 "cpu_seconds_per_pair": round((time.process_time() - start) / len(scores), 2),
             }
+        other = read(SHARED / "data/stereo_raw/sid_mini/right/000000.jpg")
+        results[title]["faults"] = count_faults(folder, frames[:: 1 if not calibrated else 2], other)
     return results
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--every", type=int, default=5, help="take every n-th pair of the KITTI drives")
+    parser.add_argument(
+        "--every", type=int, default=5, help="take every n-th KITTI pair, for faults every 2n-th"
+    )
     parser.add_argument("--output", type=Path, default=None)
     arguments = parser.parse_args()
-    print_header("Labels from pairs", ["opencv-python-headless", "numpy"])
+    print_header("Labels from pairs", PACKAGES)
     results = run(arguments.every)
     line = "{:20} {:5} {:>9} {:>6} {:>9} {:>7} {:>7} {:>8} {:>8} {:>6}"
     print(line.format("set", "with", "", "pairs", "coverage", "AbsRel", "bad-3", "median", "metres", "s"))
     for title, methods in results.items():
-        for method, result in methods.items():
+        for method in MATCHERS:
+            result = methods[method]
             for group in ("accepted", "rejected"):
                 row = result[group]
                 cells = [
@@ -141,10 +181,14 @@ def main() -> None:
                 seconds = f"{result['cpu_seconds_per_pair']:.2f}" if group == "accepted" else ""
                 print(line.format(title, method, group, row["pairs"], *cells, seconds))
             print(f"{'':26} {result['reasons']}")
+        for name, counts in methods["faults"].items():
+            print(f"{'':26} {name}: {counts}")
     if arguments.output is not None:
         command = f"python benchmarks/stereo.py --every {arguments.every}"
         document = {
             "command": command,
+            "machine": f"{cpu_name()}, {os.cpu_count()} cores",
+            "versions": [version(package) for package in PACKAGES],
             "alignment": "scale and shift in disparity, per pair",
             "sets": results,
         }

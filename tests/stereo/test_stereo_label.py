@@ -128,6 +128,13 @@ def test_mirroring_without_exchanging_is_noticed_too():
     assert isinstance(label_pair(*mirrored[::-1]), Labelled)
 
 
+def test_a_ceiling_is_no_exchanged_floor():
+    left, right, _ = pair()
+    upside_down = [np.ascontiguousarray(view[::-1]) for view in (left, right)]
+    assert isinstance(label_pair(*upside_down), Labelled)
+    assert rejected(*upside_down[::-1]).startswith("eyes")
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_black_bars_get_no_label_and_do_not_count(method):
     left, right, truth = pair()

@@ -128,6 +128,8 @@ def report(run: Run, folder: Path) -> None:
     if rejected:
         counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         say(f"{len(rejected)} rejected ({counts}): {folder / REJECTED}")
+    if kinds["eyes"] > run.labelled:
+        say("most pairs look exchanged: give left and right the other way round, or --right-first for a film")
     for outcome in run.outcomes:
         if outcome.failed:
             report_error(f"{outcome.pair.name}: {outcome.reason}")
