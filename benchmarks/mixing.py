@@ -3,8 +3,8 @@
     python benchmarks/mixing.py [--steps 8] [--sources 1 2 4 6]
 
 Both train the same network (lite0, 128x96, 12 samples a step) on made-up scenes; processor seconds of this
-process per step, the median of the steps. `pareto` needs a backward pass per source, and the products of their
-gradients.
+process per step, the median of the steps. `pareto` needs a backward pass per source, and the products of
+their gradients.
 """
 
 import argparse

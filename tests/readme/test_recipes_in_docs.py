@@ -1,6 +1,7 @@
 """The documentation of training says what the code does: recipes parse, fields, losses and files exist.
 
-Every `yaml` block of the pages is a recipe, or a part of one, which a smallest recipe then completes.
+Every `yaml` block of the pages is a recipe, or a part of one, which a smallest recipe then completes; one that
+is something else has the comment `<!-- no recipe -->` above it.
 """
 
 import re
@@ -27,7 +28,7 @@ PACKAGE = Path(onedepth.__file__).parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 METHODS = sorted((ROOT / "docs/methods").glob("*.md"))
 TRAINING = ROOT / "docs/training.md"
-YAML = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+YAML = re.compile(r"(?<!<!-- no recipe -->\n)^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TABLES = {  # heading in bold above a table of fields -> the model it describes
     "The run": Recipe,
     "A source": SourceConfig,
