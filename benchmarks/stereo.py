@@ -166,6 +166,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=None)
     arguments = parser.parse_args()
     print_header("Labels from pairs", PACKAGES)
+    if not (SHARED / "data").is_dir():
+        print("  left out  everything: set ONEDEPTH_SHARED to the folder with the data")
+        return
     results = run(arguments.every)
     line = "{:20} {:5} {:>9} {:>6} {:>9} {:>7} {:>7} {:>8} {:>8} {:>6}"
     print(line.format("set", "with", "", "pairs", "coverage", "AbsRel", "bad-3", "median", "metres", "s"))

@@ -210,6 +210,16 @@ def test_a_camera_that_does_not_fit_is_refused(folders, tmp_path, wrong):
     assert ("320x192" if wrong == "size" else "distortion") in run.err
 
 
+def test_a_folder_that_cannot_be_made_is_one_line(folders, tmp_path):
+    left, right, _, _ = folders
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        run = Run("from-stereo", left, right, "-o", out)
+        assert run.code == 2
+        assert len(run.errors) == 1
+        assert str(out) in run.errors[0]
+
+
 # Films
 
 

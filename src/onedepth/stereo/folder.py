@@ -133,7 +133,7 @@ class Workshop:
 
     def _place(self, kind: str, name: str, suffix: str) -> Path:
         path = self.folder / kind / f"{name}{suffix}"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         return path
 
     def _save(self, side: str, name: str, image: Image) -> str:
@@ -143,6 +143,18 @@ class Workshop:
         with atomic_path(path) as temporary:
             Pictures.fromarray(image).save(temporary, "JPEG", quality=_QUALITY, subsampling=0)
         return join_locator(path.absolute())
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it.
+
+    Raises:
+        OneDepthError: The system refuses.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OneDepthError(f"{folder}: cannot be made ({error.strerror or error})") from error
 
 
 def _shrunk(image: Image, factor: int) -> Image:

@@ -95,12 +95,14 @@ def run_pairs(pairs: Iterable[Pair], workshop: Workshop, total: int, workers: in
 
     Raises:
         ConfigError: An option is wrong for every pair.
+        OneDepthError: The folder cannot be made or written to.
     """
+    from onedepth.stereo.folder import make_folder
     from onedepth.stereo.results import write_results
     from onedepth.stereo.run import default_workers, in_order
 
     run = Run()
-    workshop.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(workshop.folder)
     try:
         with progress("Matching", total, "pairs/s") as advance:
             for outcome in in_order(workshop.make, pairs, workers or default_workers()):
