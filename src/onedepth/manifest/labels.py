@@ -15,9 +15,8 @@ from onedepth.manifest.storage import split_locator
 
 Raster = npt.NDArray[np.float32]
 
-_SAME_ASPECT = (
-    0.01  # ScanNet's colour (1296 x 968) and depth (640 x 480) differ by 0.4 %, two pixels at the edge
-)
+# ScanNet's colour (1296 x 968) and depth (640 x 480) differ by 0.4 %, two pixels at the edge.
+_SAME_ASPECT = 0.01
 
 
 def load_label(label: Label, camera: Camera | None = None, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Raster:
