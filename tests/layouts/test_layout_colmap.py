@@ -11,6 +11,8 @@ from pictures import picture, records
 from onedepth import Camera
 from onedepth.errors import ConfigError, DataError
 from onedepth.manifest.labels import load_depth
+from onedepth.manifest.manifest import open_manifest, write_manifest
+from onedepth.manifest.pixels import load_image
 
 Write = Callable[[Path], Path]
 EITHER = pytest.mark.parametrize("write", [as_text, as_bytes])
@@ -62,6 +64,17 @@ def test_two_models_are_two_scenes(tmp_path: Path) -> None:
     found = records("colmap", tmp_path)
     assert len({r.scene for r in found}) == 2
     assert len({r.id for r in found}) == len(found) == 4
+
+
+def test_a_manifest_and_its_folder_can_be_moved_whatever_they_are_called(tmp_path: Path) -> None:
+    folder = tmp_path / "castle #1, 100%23"
+    as_bytes(folder)
+    write_manifest(records("colmap", folder), folder / "manifest.jsonl")
+    before = [load_depth(record) for record in records("colmap", folder)]
+    folder.rename(tmp_path / "moved #2")
+    after = open_manifest(tmp_path / "moved #2" / "manifest.jsonl")
+    np.testing.assert_array_equal([load_depth(record) for record in after], before)
+    assert [load_image(record.image).shape for record in after] == [(HEIGHT, WIDTH, 3)] * 2
 
 
 @pytest.mark.parametrize("name", ["cameras", "images", "points3D"])

@@ -12,16 +12,16 @@ import posixpath
 from typing import Any
 
 from onedepth.errors import DataError
-from onedepth.manifest.storage import check_scheme, is_url, local_path
+from onedepth.manifest.storage import check_scheme, is_url, join_locator, local_path
 
 _TOP = ("image", "right")
 _LABEL = ("file", "mask")
 
 
 def base_of(path: str) -> str:
-    """Folder or URL that the locators of a manifest are relative to."""
+    """Folder or URL that the locators of a manifest are relative to, escaped as in locators."""
     local = local_path(path)
-    return path.rpartition("/")[0] if local is None else os.path.dirname(os.path.abspath(local))
+    return path.rpartition("/")[0] if local is None else join_locator(os.path.dirname(os.path.abspath(local)))
 
 
 def resolve(values: dict[str, Any], base: str) -> dict[str, Any]:
