@@ -30,6 +30,8 @@ FENCE = re.compile(
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 
+GROUPS = ("data",)  # commands that have commands of their own
+
 
 @dataclass(frozen=True)
 class Block:
@@ -141,10 +143,11 @@ def test_every_option_of_the_pages_exists() -> None:
         for command in commands(block.code) if block.language == "bash" else []:
             words = command.split()
             if words[0] == "onedepth" and len(words) > 1 and not words[1].startswith("-"):
-                used.setdefault(words[1], set()).update(re.findall(r"(?<=\s)--[a-z-]+", command))
+                name = " ".join(words[1 : 3 if words[1] in GROUPS else 2])
+                used.setdefault(name, set()).update(re.findall(r"(?<=\s)--[a-z-]+", command))
     assert "predict" in used
     for subcommand, options in used.items():
-        script = [str(Path(sys.executable).with_name("onedepth")), subcommand, "--help"]
+        script = [str(Path(sys.executable).with_name("onedepth")), *subcommand.split(), "--help"]
         environment = {**os.environ, "COLUMNS": "200", "TERM": "dumb"}
         text = subprocess.run(script, env=environment, check=True, capture_output=True, text=True).stdout
         assert options <= set(re.findall(r"--[a-z-]+", text)), subcommand
