@@ -58,6 +58,13 @@ class JsonLines:
     def __reduce__(self) -> tuple[Any, ...]:
         return JsonLines, (self.path,)
 
+    def checksum(self) -> tuple[int, int]:
+        """Size and CRC-32 of the file, unpacked."""
+        size = checksum = 0
+        while block := os.pread(self._file.fileno(), _BLOCK, size):
+            size, checksum = size + len(block), zlib.crc32(block, checksum)
+        return size, checksum
+
     def where(self, index: int) -> str:
         """Name of a line for messages: file and line number, from 1."""
         return f"{self.path}:{int(self._numbers[index]) + 1}"

@@ -18,7 +18,7 @@ from onedepth.manifest.jsonl import JsonLines, copy_packed
 from onedepth.manifest.parquet import ParquetRows, write_parquet
 from onedepth.manifest.record import Label, Record
 from onedepth.manifest.resolve import base_of, relate, resolve
-from onedepth.manifest.storage import is_url
+from onedepth.manifest.storage import is_url, local_path
 from onedepth.manifest.subset import Records
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
@@ -131,11 +131,9 @@ def open_records(path: str | os.PathLike[str]) -> Sequence[Record]:
         return open_manifest(name)
     if name.lower().endswith(".json"):
         return _open_shards(name)
-    if is_url(name):
-        raise DataError(
-            f"{name}: expected the URL of a manifest ({', '.join(SUFFIXES)}) or of shards (.json)"
-        )
-    folder = Path(name)
+    if is_url(name) and local_path(name) is None:
+        return _open_shards(f"{name.rstrip('/')}/index.json")  # object stores have no folders to look into
+    folder = local_path(name) or Path(name)
     for suffix in SUFFIXES:
         if (folder / f"manifest{suffix}").is_file():
             return open_manifest(folder / f"manifest{suffix}")

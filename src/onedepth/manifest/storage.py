@@ -201,6 +201,11 @@ def _all_of(file: BinaryIO, size: int | None, name: str, limit: int) -> bytes:
 def _read_member(path: str, item: str, limit: int) -> bytes:
     if not is_tar(path):
         raise DataError(f"{path}#{item}: only a tar file has members; this is none by its name")
+    from onedepth.shards.place import read_place, split_place  # shards are built on this module
+
+    place = split_place(item)
+    if place is not None:
+        return read_place(path, place, limit)
     local = local_path(path)
     stamp = os.stat(local).st_mtime_ns if local is not None and local.is_file() else 0
     places = _members(path, stamp)
@@ -222,16 +227,12 @@ def _read_member(path: str, item: str, limit: int) -> bytes:
 
 @lru_cache(maxsize=8)
 def _members(path: str, stamp: int) -> dict[str, tuple[int, int]]:
-    """Start and size of every regular member; links and devices are left out, nothing is ever unpacked."""
-    import tarfile
+    """Start and size of every member; a tar file with links, devices or odd names is refused."""
+    from onedepth.shards.members import scan
 
     del stamp  # part of the key: a tar file that was replaced is another one
     with open_file(path) as file:
-        try:
-            with tarfile.open(fileobj=file, mode="r:") as archive:
-                return {m.name: (m.offset_data, m.size) for m in archive if m.isreg() and not m.issparse()}
-        except (tarfile.TarError, EOFError, ValueError, OSError) as error:
-            raise DataError(f"{path}: is not a tar file, or damaged ({_line(error)})") from error
+        return scan(file, path)
 
 
 def _line(error: BaseException) -> str:
