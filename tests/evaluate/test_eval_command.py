@@ -1,5 +1,6 @@
 """`onedepth eval` through its command line: files, exit codes, and every kind of bad input."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from onedepth import DepthMap
 from onedepth.apps.cli import app
+from onedepth.apps.cli._progress import progress
 from onedepth.evaluate.protocol import load_protocol
 from tiny_model import metres
 
@@ -222,6 +224,27 @@ def test_a_protocol_that_needs_a_camera_is_refused_where_there_is_none(
     values = load_protocol("kitti-odometry").model_dump(mode="json") | {"camera": "told"}
     told.write_text(yaml.safe_dump(values))
     assert Run("--model", tiny_model, "--data", data, "--protocol", told).code == 0
+
+
+def test_progress_shows_rate_and_count_on_a_terminal_and_nothing_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Terminal(io.StringIO):
+        terminal = True
+
+        def isatty(self) -> bool:
+            return self.terminal
+
+    for terminal in (True, False):
+        stream = Terminal()
+        stream.terminal = terminal
+        monkeypatch.setattr("sys.stderr", stream)
+        monkeypatch.setenv("TERM", "xterm")
+        with progress("Evaluating", 3, "images/s") as advance:
+            advance()
+            advance()
+        text = stream.getvalue()
+        assert ("Evaluating" in text) == ("2/3" in text) == terminal
 
 
 def test_an_unknown_kind_in_a_description_is_refused(tmp_path: Path, data: Path) -> None:

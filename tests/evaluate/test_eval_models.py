@@ -164,6 +164,13 @@ def test_a_wrong_description_is_refused_by_name(
         open_model(_description(tmp_path, **changes))
 
 
+def test_a_description_that_does_not_fit_the_graph_costs_the_image_and_not_the_run(tmp_path: Path) -> None:
+    _graph(tmp_path / "theirs.onnx")
+    model = open_model(_description(tmp_path, input={"layout": "CHW"}))
+    with pytest.raises(ModelFileError, match="cannot be run as its description says"):
+        model.predict(view())
+
+
 def test_what_is_no_onnx_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "theirs.onnx").write_bytes(b"nothing")
     with pytest.raises(ModelFileError, match="cannot be run as ONNX"):

@@ -76,7 +76,14 @@ def open_transformers(
     invert = quantity == "disparity" and kind != "affine_disparity"
 
     def predict(view: View) -> Raster:
-        values = _run(processor, network, place, view)
+        try:
+            values = _run(processor, network, place, view)
+        except (
+            RuntimeError,
+            ValueError,
+            TypeError,
+        ) as error:  # what torch and transformers raise for a photo
+            raise ModelFileError(f"{source}: cannot predict {view.id} ({error})") from error
         return depth_of(values) if invert else values
 
     weights = sorted(Path(where).glob("*")) if local else []

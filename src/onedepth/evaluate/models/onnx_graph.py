@@ -49,12 +49,25 @@ def open_onnx(spec: str, adapter: OnnxAdapter, path: Path, device: str) -> Model
         seen = view.camera.resize(width, height) if view.camera is not None else None
         if adapter.focal is not None:
             feed[adapter.focal.name] = _focal(view, adapter.focal, seen)
-        raw = np.squeeze(session.run([output] if output else None, feed)[0])
+        raw = np.squeeze(_answer(session, output, feed, path))
         if raw.ndim != 2:
             raise ModelFileError(f"{path}: put out shape {raw.shape}, expected one map (h, w)")
         return _metres(np.asarray(raw, np.float32), adapter, seen, view)
 
     return Model(adapter.name, adapter.kind, spec, (path,), predict)
+
+
+def _answer(
+    session: onnxruntime.InferenceSession, output: str | None, feed: dict[str, Any], path: Path
+) -> npt.NDArray[Any]:
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    try:
+        answer: npt.NDArray[Any] = session.run([output] if output else None, feed)[0]
+    except (errors.Fail, errors.InvalidArgument, errors.RuntimeException) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise ModelFileError(f"{path}: cannot be run as its description says ({reason})") from error
+    return answer
 
 
 def network_input(pixels: Pixels, given: Input) -> tuple[npt.NDArray[Any], tuple[int, int]]:
