@@ -16,7 +16,7 @@ _BY_WORDS = (
     (r"becomes depth only with a camera|needs a camera|or give a camera", "camera_needed"),
     (r"has no member|no such object|No such file", "missing"),
     (r"cannot be read \(|is a folder|no regular file|is not read from", "unreadable"),
-    (r"pip install|names no file", "unreadable"),
+    (r"pip install|names no file|expected plain files", "unreadable"),
 )  # fmt: skip
 """What the messages of our readers say -> kind; the first that fits counts, anything else is damage."""
 

@@ -19,6 +19,7 @@ MOST = 1000
 
 _LEAST = 8  # records from which on weak signs count
 _MEAN_VOTE, _SHARE = 1.0, 0.7
+_DENSE, _PLANES = 0.5, 0.2  # of a label and of records: where planes are seen, they have to speak, too
 _FAR_OFF = 100.0  # times the median of the others
 
 
@@ -105,6 +106,9 @@ def _quantity(table: Table, places: npt.NDArray[np.intp], group: Group) -> Itera
     votes = table["votes"][places]
     if len(places) < _LEAST or votes.mean() < _MEAN_VOTE or (votes > 0).mean() < _SHARE:
         return
+    dense = np.median(table["valid"][places]) > _DENSE
+    if dense and ((table["cues"][places] & CUES["planes"]) != 0).mean() < _PLANES:
+        return  # a camera that hangs upside down sees the ground above
     other = "depth" if group.quantity == "disparity" else "disparity"
     shares = {name: ((table["cues"][places] & bit) != 0).mean() for name, bit in CUES.items()}
     evidence = "; ".join(

@@ -30,10 +30,10 @@ ENOUGH = 3
 """Votes from which on a record is suspicious by itself: planes, and at least one of the others."""
 
 _SIDE = 256  # pixels of the longer side that planes are looked for in
-_WINDOW = 16
+_WINDOWS = (16, 32, 48)  # the larger a plane, the more it bends; the smaller, the more of them there are
 _LEAST_SLOPE = 0.15  # of the mean, over a window; on less the two can hardly be told apart
-_LARGEST_REST = 0.02  # of the mean; more is no plane
-_CLEARLY = 1.5  # times smaller rest
+_LARGEST_REST = 0.03  # of the mean; more is no plane
+_CLEARLY = 1.2  # times smaller rest
 _LEAST_WINDOWS = 6
 _GRID = (64, 48)  # columns, rows
 
@@ -83,24 +83,33 @@ def straight_windows(values: Values) -> tuple[int, int]:
     """Numbers of sloping windows on planes that are straight as stored, and straight when inverted."""
     stride = max(1, round(max(values.shape) / _SIDE))
     small = values[::stride, ::stride]
-    rows, columns = (n // _WINDOW for n in small.shape)
-    if not rows or not columns:
-        return 0, 0
-    cut = small[: rows * _WINDOW, : columns * _WINDOW].astype(np.float64)
-    tiles = cut.reshape(rows, _WINDOW, columns, _WINDOW).swapaxes(1, 2).reshape(-1, _WINDOW * _WINDOW)
-    tiles = tiles[np.isfinite(tiles).all(axis=1) & (tiles > 0).all(axis=1)]
+    found = [_straight(_tiles(small, side), side) for side in _WINDOWS]
+    return sum(straight for straight, _ in found), sum(bent for _, bent in found)
+
+
+def _tiles(values: Values, side: int) -> npt.NDArray[np.float64]:
+    """(N, side * side) square windows, side by side, in which everything is measured."""
+    rows, columns = (n // side for n in values.shape)
+    cut = values[: rows * side, : columns * side].astype(np.float64)
+    tiles = cut.reshape(rows, side, columns, side).swapaxes(1, 2).reshape(rows * columns, side * side)
+    kept: npt.NDArray[np.float64] = tiles[np.isfinite(tiles).all(axis=1) & (tiles > 0).all(axis=1)]
+    return kept
+
+
+def _straight(tiles: npt.NDArray[np.float64], side: int) -> tuple[int, int]:
+    """Windows that are straight as stored, and straight when inverted."""
     if not len(tiles):
         return 0, 0
-    direct, inverse = _rest(tiles), _rest(1 / tiles)
+    direct, inverse = _rest(tiles, side), _rest(1 / tiles, side)
     plane = (np.minimum(direct[0], inverse[0]) < _LARGEST_REST) & (direct[1] > _LEAST_SLOPE)
     straight = plane & (direct[0] * _CLEARLY < inverse[0])
     bent = plane & (inverse[0] * _CLEARLY < direct[0])
     return int(straight.sum()), int(bent.sum())
 
 
-def _rest(tiles: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _rest(tiles: npt.NDArray[Any], side: int) -> tuple[npt.NDArray[np.float64], ...]:
     """Root mean square beside the best plane, and how much that plane slopes, as shares of the mean."""
-    y, x = np.divmod(np.arange(_WINDOW * _WINDOW), _WINDOW)
+    y, x = np.divmod(np.arange(side * side), side)
     basis, _ = np.linalg.qr(np.stack([np.ones_like(x), x, y], axis=1).astype(np.float64))
     fitted = tiles @ basis @ basis.T
     mean = tiles.mean(axis=1)
