@@ -6,16 +6,20 @@ replacement; two models are always compared on the same draw, which removes what
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
+Drawn = npt.NDArray[np.uint16]
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
 _AT_ONCE = 500  # resamples drawn together: bounds the memory
+_KEPT = 40_000_000  # draws of 80 MB that are kept for the next metric; more are drawn again
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +60,31 @@ def resampled_means(
     Returns:
         (..., resamples)
     """
-    rng = np.random.default_rng(seed)
-    count = above.shape[-1]
     chunks = []
-    for start in range(0, resamples, _AT_ONCE):
-        drawn = rng.multinomial(count, np.full(count, 1 / count), min(_AT_ONCE, resamples - start)).T
+    for counts in _draws(above.shape[-1], resamples, seed):
+        drawn = counts.astype(np.float64)  # which BLAS multiplies; integers take a slow way
         with np.errstate(divide="ignore", invalid="ignore"):
             chunks.append((above @ drawn) / (below @ drawn))
     means: Numbers = np.concatenate(chunks, axis=-1) ** (1 / power)
     return means
+
+
+def _draws(count: int, resamples: int, seed: int) -> Iterable[Drawn]:
+    """How often each unit is drawn in each resample, (count, some resamples) at a time."""
+    return _kept(count, resamples, seed) if count * resamples <= _KEPT else _drawn(count, resamples, seed)
+
+
+@lru_cache(maxsize=2)
+def _kept(count: int, resamples: int, seed: int) -> tuple[Drawn, ...]:
+    """The draws, for all metrics and models of a run to share."""
+    return tuple(_drawn(count, resamples, seed))
+
+
+def _drawn(count: int, resamples: int, seed: int) -> Iterator[Drawn]:
+    rng = np.random.default_rng(seed)
+    for start in range(0, resamples, _AT_ONCE):
+        times = rng.multinomial(count, np.full(count, 1 / count), min(_AT_ONCE, resamples - start))
+        yield np.ascontiguousarray(times.T.astype(np.uint16))
 
 
 def interval(means: Numbers) -> Interval:
