@@ -43,8 +43,8 @@ def load_label(label: Label, camera: Camera | None = None, *, max_pixels: int = 
         values *= np.float32(label.scale)
     if label.offset != 0.0:
         values += np.float32(label.offset)
-    if label.kind != "affine":
-        measured &= values > 0
+        if label.kind != "affine":
+            measured &= values > 0
     if label.sky_at is not None:
         measured &= stored < label.sky_at
     if label.mask is not None:

@@ -189,10 +189,9 @@ def _write_lines(rows: Iterable[dict[str, Any]], path: Path, *, packed: bool) ->
 
 
 def _open_shards(path: str) -> Sequence[Record]:
-    import importlib
+    from onedepth.shards import open_shards
 
-    opened: Sequence[Record] = importlib.import_module("onedepth.shards").open_shards(path)
-    return opened
+    return open_shards(path)
 
 
 def _open_scenes(folder: Path) -> Sequence[Record]:
