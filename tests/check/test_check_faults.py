@@ -58,9 +58,13 @@ def test_messages_say_what_was_found(checked: tuple[Report, dict[int, str]]) -> 
 
 def test_the_number_of_workers_changes_nothing(tmp_path: Path) -> None:
     path, _ = faulty_set(tmp_path)
-    one, many = (check_records(open_manifest(path), workers=workers) for workers in (1, 8))
-    assert as_json(one) == as_json(many)
-    assert one.table.tobytes() == many.table.tobytes()
+    one, many, processes = (
+        check_records(open_manifest(path), workers=workers, processes=processes)
+        for workers, processes in ((1, False), (8, False), (2, True))
+    )
+    for other in (many, processes):
+        assert as_json(one) == as_json(other)
+        assert one.table.tobytes() == other.table.tobytes()
 
 
 def test_what_fix_leaves_passes_and_keeps_its_order(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ ALIKE = 6
 """Bits of 128 in which two pictures may differ and still look alike."""
 
 _LEAST_CONTRAST = 6.0  # standard deviation of the tiny copy, of 255; a foggy sky looks like any other
-_BANDS = 4
 _WINDOW = 8
 
 
@@ -63,13 +62,13 @@ def alike(across: Bits, down: Bits, split: npt.NDArray[np.int32]) -> tuple[npt.N
     first, second = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
     half = np.uint64(32)
     bands = (across >> half, across & np.uint64(0xFFFFFFFF), down >> half, down & np.uint64(0xFFFFFFFF))
-    for band in bands[:_BANDS]:
+    for band in bands:
         order = np.lexsort((down, across, band))
         for step in range(1, min(_WINDOW, len(order) - 1) + 1):
             a, b = order[:-step], order[step:]
-            near = (split[a] != split[b]) & (
-                _count(across[a] ^ across[b]) + _count(down[a] ^ down[b]) <= ALIKE
-            )
+            near = np.flatnonzero((band[a] == band[b]) & (split[a] != split[b]))
+            a, b = a[near], b[near]
+            near = np.flatnonzero(_count(across[a] ^ across[b]) + _count(down[a] ^ down[b]) <= ALIKE)
             first.append(a[near])
             second.append(b[near])
     return np.concatenate(first), np.concatenate(second)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -36,6 +37,7 @@ _LARGEST_REST = 0.03  # of the mean; more is no plane
 _CLEARLY = 1.2  # times smaller rest
 _LEAST_WINDOWS = 6
 _GRID = (64, 48)  # columns, rows
+_LEAST_IN_ROW = 4
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,17 @@ def _straight(tiles: npt.NDArray[np.float64], side: int) -> tuple[int, int]:
 
 def _rest(tiles: npt.NDArray[Any], side: int) -> tuple[npt.NDArray[np.float64], ...]:
     """Root mean square beside the best plane, and how much that plane slopes, as shares of the mean."""
-    y, x = np.divmod(np.arange(side * side), side)
-    basis, _ = np.linalg.qr(np.stack([np.ones_like(x), x, y], axis=1).astype(np.float64))
+    basis = _basis(side)
     fitted = tiles @ basis @ basis.T
     mean = tiles.mean(axis=1)
     return np.sqrt(((tiles - fitted) ** 2).mean(axis=1)) / mean, np.ptp(fitted, axis=1) / mean
+
+
+@lru_cache
+def _basis(side: int) -> npt.NDArray[np.float64]:
+    """(side * side, 3) orthonormal: what a plane is made of."""
+    y, x = np.divmod(np.arange(side * side), side)
+    return np.asarray(np.linalg.qr(np.stack([np.ones_like(x), x, y], axis=1).astype(np.float64))[0])
 
 
 def _coarse(order: Values) -> Values:
@@ -134,17 +142,15 @@ def _coarse(order: Values) -> Values:
 
 def _row_vote(coarse: Values) -> int:
     """1 where rows further down are farther away, -1 where they are nearer, by rank correlation."""
-    medians = np.array([np.median(row[np.isfinite(row)]) if _enough(row) else np.nan for row in coarse])
-    known = medians[np.isfinite(medians)]
+    counts = np.isfinite(coarse).sum(axis=1)
+    middle = np.maximum(counts - 1, 0) // 2
+    medians = np.sort(coarse, axis=1)[np.arange(len(coarse)), middle]  # NaN is sorted to the end
+    known = medians[counts >= _LEAST_IN_ROW]
     if len(known) < 8 or np.ptp(known) == 0:
         return 0
     ranks = known.argsort(kind="stable").argsort(kind="stable")
     correlation = float(np.corrcoef(ranks, np.arange(len(known)))[0, 1])
     return 1 if correlation > 0.5 else -1 if correlation < -0.2 else 0
-
-
-def _enough(row: Values) -> bool:
-    return int(np.isfinite(row).sum()) >= 4
 
 
 def _sky_vote(coarse: Values, image: npt.NDArray[np.uint8]) -> int:

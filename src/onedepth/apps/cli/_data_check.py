@@ -46,7 +46,7 @@ def check(
     from onedepth.check.fix import check_output, check_target, write_fixed
     from onedepth.check.page import write_check_page
     from onedepth.check.report import as_json
-    from onedepth.check.run import check_records
+    from onedepth.check.run import MANY, check_records, default_workers
     from onedepth.errors import ConfigError
     from onedepth.manifest.manifest import open_records
 
@@ -58,7 +58,10 @@ def check(
     if html is not None:
         check_output("--html", html, manifest, records)
     with progress("checking", len(records), "records/s") as advance:
-        report = check_records(records, workers=workers, advance=advance)
+        count = workers or default_workers()
+        report = check_records(
+            records, workers=count, processes=count > 2 and len(records) >= MANY, advance=advance
+        )
     fixed = (
         None
         if fix is None or not report.opened
