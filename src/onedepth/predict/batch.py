@@ -137,6 +137,10 @@ def _read_ahead(
 def _read(job: Job, options: BatchOptions) -> _Read:
     if not _wanted(job, options):
         return None
+    if job.record is not None:
+        from onedepth.predict.records import read_record
+
+        return _attempt(read_record, job.record, max_pixels=options.max_pixels)
     return _attempt(read_photo, job.photo, max_pixels=options.max_pixels)
 
 

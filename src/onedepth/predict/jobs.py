@@ -6,9 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from onedepth.errors import ConfigError
 from onedepth.files.image_search import FoundImage
+
+if TYPE_CHECKING:
+    from onedepth.manifest.record import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +20,16 @@ class Job:
     """One photo and the files to write for it.
 
     Attributes:
-        photo: The photo's file.
+        photo: The photo's file; of a record its name.
         name: Relative name of the results, unique in the run.
         outputs: Format name -> file to write.
+        record: Where the photo is listed, if it is: its image and camera are read from there.
     """
 
     photo: Path
     name: Path
     outputs: Mapping[str, Path]
+    record: Record | None = None
 
 
 def plan_jobs(images: Iterable[FoundImage], folder: Path, endings: Mapping[str, str]) -> list[Job]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from onedepth.depthmap import KINDS, Kind
 from onedepth.errors import ModelFileError
+from onedepth.predict.depth_errors import ErrorRange, parse_errors
 
 FORMAT_VERSION = 1
 """The newest layout of graph and metadata that this version of OneDepth reads and writes."""
@@ -50,6 +51,7 @@ class ModelInfo:
         created: ISO date of the export.
         onedepth: Version of the package that exported the file.
         format: Layout version of graph and metadata.
+        depth_errors: Error by range of depth, measured on validation data; empty in files without it.
     """
 
     name: str
@@ -65,6 +67,7 @@ class ModelInfo:
     onedepth: str
     kind: Kind = "metric"
     format: int = FORMAT_VERSION
+    depth_errors: tuple[ErrorRange, ...] = ()
 
     @property
     def title(self) -> str:
@@ -72,8 +75,9 @@ class ModelInfo:
         return f"{self.name} (version {self.version})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain JSON values."""
-        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        """Return the fields as plain JSON values; optional ones only if they say something."""
+        values = {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {name: value for name, value in values.items() if value or name not in _OPTIONAL}
 
     def to_json(self) -> str:
         """Return the text that belongs into the model file under `METADATA_KEY`."""
@@ -81,7 +85,7 @@ class ModelInfo:
 
     @classmethod
     def from_json(cls, text: str, where: str = "model file") -> ModelInfo:
-        """Read the metadata strictly: every field present, of the right type, and none unknown.
+        """Read the metadata strictly: every needed field present, of the right type, and none unknown.
 
         Args:
             text: The JSON text.
@@ -105,13 +109,15 @@ class ModelInfo:
         """Like `from_json`, from the parsed JSON object."""
         _check_format(fields.get("format"), where)
         names = {field.name for field in dataclasses.fields(cls)}
-        for title, odd in (("lacks", names - set(fields)), ("has unknown", set(fields) - names)):
+        for title, odd in (("lacks", names - _OPTIONAL - set(fields)), ("has unknown", set(fields) - names)):
             if odd:
                 raise ModelFileError(
                     f"{where}: its OneDepth metadata {title} {', '.join(sorted(odd))}; export it again"
                 )
         values: dict[str, Any] = {}
         for name, parse in _FIELDS.items():
+            if name not in fields:
+                continue
             try:
                 values[name] = parse(fields[name])
             except (TypeError, ValueError) as error:
@@ -208,4 +214,7 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "depth_range": _range,
     "created": _text,
     "onedepth": _text,
+    "depth_errors": parse_errors,
 }
+
+_OPTIONAL = {"depth_errors"}

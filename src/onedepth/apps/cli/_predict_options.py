@@ -114,7 +114,7 @@ class Plan:
         depth_files: How many depth maps of ours were left out of folders.
     """
 
-    jobs: list[Job]
+    jobs: Sequence[Job]
     failures: list[Failure]
     duplicates: int
     depth_files: int
@@ -142,6 +142,41 @@ def plan(paths: Sequence[str], folder: Path, formats: Mapping[str, str]) -> Plan
             failures.append((path, "no photos, only depth maps that OneDepth wrote; give their photos"))
     jobs = plan_jobs(found, folder, formats)
     return Plan(jobs, failures, len(found) - len(jobs), len(left_out))
+
+
+def plan_records(paths: Sequence[str], folder: Path, formats: Mapping[str, str]) -> Plan:
+    """One job per record of a manifest or of shards.
+
+    Raises:
+        ConfigError: Something else is named as well.
+        DataError: The list cannot be read.
+    """
+    from onedepth.predict.records import open_jobs
+
+    if len(paths) != 1:
+        raise ConfigError(f"{paths[0]}: a manifest or shards are predicted alone; give nothing else")
+    return Plan(open_jobs(paths[0], folder, formats), [], 0, 0)
+
+
+def check_runner(runner: str, workers: int | None, paths: Sequence[str], page: bool) -> None:
+    """Check what only one of the runners can do.
+
+    Raises:
+        ConfigError: Naming the option.
+    """
+    from onedepth.predict.records import lists_records
+
+    if runner not in ("local", "ray"):
+        raise ConfigError(f"--runner {runner}: unknown; expected local or ray")
+    if runner == "local" and workers is not None:
+        raise ConfigError("--workers is for --runner ray; the local runner takes what the machine has")
+    if runner == "ray" and (len(paths) != 1 or not lists_records(paths[0])):
+        raise ConfigError(
+            f"{paths[0]}: --runner ray predicts one manifest or shards; list photos with "
+            "`onedepth data index`"
+        )
+    if runner == "ray" and page:
+        raise ConfigError("--html is for --runner local: a page of many pictures helps nobody")
 
 
 def check_folder(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,10 +72,27 @@ class Report:
         return FAILED_SOME if self.outcomes else FAILED
 
 
+Runner = Callable[[Callable[[Job, Prediction], _View]], Generator[Outcome[_View], None, None]]
+"""What makes the outcomes of all jobs, given how a prediction is summarised."""
+
+
+def local_runner(jobs: Sequence[Job], predictor: Predictor, options: BatchOptions) -> Runner:
+    """The runner that predicts in this process."""
+    return lambda view: run_batch(jobs, predictor, options, view)
+
+
 def predict_jobs(
-    jobs: list[Job], predictor: Predictor, options: BatchOptions, page: Page | None, report: Report
+    jobs: Sequence[Job], runner: Runner, page: Page | None, report: Report, title: str = ""
 ) -> None:
-    """Predict all jobs into `report`; with a page, write it when all photos are through."""
+    """Predict all jobs into `report`; with a page, write it when all photos are through.
+
+    Args:
+        jobs: Photos and their results.
+        runner: Predicts them.
+        page: To write, if any.
+        report: What became of them.
+        title: Name of the model, for the page.
+    """
 
     def view(job: Job, prediction: Prediction) -> _View:
         summary = summarise(prediction)
@@ -85,7 +102,7 @@ def predict_jobs(
 
         return _View(summary, make_card(_title(job), prediction, summary, colormap=page.colormap))
 
-    outcomes = run_batch(jobs, predictor, options, view)
+    outcomes = runner(view)
     try:
         with contextlib.closing(outcomes), _progress(len(jobs)) as advance:
             for outcome in outcomes:
@@ -100,7 +117,7 @@ def predict_jobs(
     except KeyboardInterrupt:
         report.interrupted = True
     if page is not None and not report.interrupted:
-        _write_page(page, predictor, report)
+        _write_page(page, title, report)
 
 
 def print_report(report: Report, folder: Path, jobs: int) -> None:
@@ -145,7 +162,7 @@ def _line(outcome: Outcome[_View]) -> str:
     return f"{photo}: {size}, focal length {summary.focal_text}, depth {summary.range_text}{notes}"
 
 
-def _write_page(page: Page, predictor: Predictor, report: Report) -> None:
+def _write_page(page: Page, model: str, report: Report) -> None:
     from onedepth.apps.gallery import with_outputs, write_page
 
     cards = [
@@ -164,7 +181,7 @@ def _write_page(page: Page, predictor: Predictor, report: Report) -> None:
         cards,
         failures=report.failures,
         title="Photos in metres",
-        subtitle=f"{count}, depth by {predictor.info.title}. Point at a photo to read its depth.",
+        subtitle=f"{count}, depth by {model}. Point at a photo to read its depth.",
         colormap=page.colormap,
     )
     missing = f" ({counted(kept, 'kept photo')} not on it; --overwrite shows all)" if kept else ""

@@ -14,7 +14,10 @@ _PAGE = "index.html"
 
 
 def predict(
-    paths: Annotated[list[str], typer.Argument(help="Photos, folders (with sub-folders) or glob patterns.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(help="Photos, folders (with sub-folders), glob patterns; or one manifest, or shards."),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.")] = Path("depth"),
     formats: Annotated[
         list[str] | None,
@@ -56,17 +59,25 @@ def predict(
     max_pixels: Annotated[
         int | None, typer.Option(help="Largest photo, width times height; 200 million by default.")
     ] = None,
+    runner: Annotated[
+        str, typer.Option(help="local, or ray: a manifest on all cores or a cluster (RAY_ADDRESS).")
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes of --runner ray; one per core unless given.")
+    ] = None,
 ) -> None:
     """Predict metric depth of photos.
 
-    The focal length comes from --focal, --fov or --camera; else from EXIF; else 28 mm equivalent is assumed.
+    The focal length comes from --focal, --fov or --camera; else from EXIF (of a manifest: its cameras); else
+    28 mm equivalent is assumed.
     Existing results are kept (and count as done) unless --overwrite is given. Exit code: 0 all done, 1 some
     photos failed, 2 nothing could be done.
     """
     from onedepth.apps.cli import _predict_options as given
-    from onedepth.apps.cli._predict_report import Page, Report, predict_jobs, print_report
+    from onedepth.apps.cli._predict_report import Page, Report, local_runner, predict_jobs, print_report
     from onedepth.predict.batch import BatchOptions
     from onedepth.predict.predictor import load
+    from onedepth.predict.records import lists_records
 
     endings = given.endings(formats or _DEFAULT_FORMATS)
     options = BatchOptions(
@@ -76,13 +87,26 @@ def predict(
         max_pixels=given.pixel_limit(max_pixels),
         writer_options=given.writer_options(endings, png_scale, colormap),
     )
-    plan = given.plan(paths, output, endings)
     given.check_folder(output)
+    given.check_runner(runner, workers, paths, page)
+    if runner == "ray":
+        from onedepth.apps.cli._predict_ray import predict_with_ray
+        from onedepth.predict.ray_runner import RayRun
+
+        done = predict_with_ray(
+            RayRun(paths[0], output.absolute(), endings, options, model, device, workers), output
+        )
+        raise typer.Exit(done)
+    plan = given.plan_records(paths, output, endings) if any(map(lists_records, paths)) else None
+    plan = plan or given.plan(paths, output, endings)
     report = Report(plan.failures, plan.duplicates, plan.depth_files)
     if plan.jobs:
         keep_page = page and not overwrite and (output / _PAGE).exists()
         wanted = Page(output / _PAGE, colormap) if page and not keep_page else None
-        predict_jobs(plan.jobs, load(model, device), options, wanted, report)
+        predictor = load(model, device)
+        predict_jobs(
+            plan.jobs, local_runner(plan.jobs, predictor, options), wanted, report, predictor.info.title
+        )
         if keep_page:
             say(f"page: {output / _PAGE} exists (kept; --overwrite renews it)")
     print_report(report, output, len(plan.jobs))
