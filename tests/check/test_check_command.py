@@ -44,6 +44,12 @@ def test_exit_codes_tell_fine_findings_and_nothing(tmp_path: Path) -> None:
     assert run(tmp_path / "empty.jsonl").exit_code == 2
 
 
+def test_names_do_not_steer_the_terminal(tmp_path: Path) -> None:
+    done = run(write_lines(tmp_path, [line(tmp_path, 0, id="a\x1b[2J\nb", camera=None)]))
+    assert "a?[2J?b: label is metric" in done.output
+    assert "\x1b[2J" not in done.output
+
+
 def test_a_note_is_no_fault(tmp_path: Path) -> None:
     path = write_lines(tmp_path, [line(tmp_path, 0, camera=None)])
     done = run(path)

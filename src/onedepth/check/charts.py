@@ -25,7 +25,7 @@ def charts(report: Report) -> Iterator[tuple[str, str]]:
     kinds = np.array([group.kind in ("metric", "coarse") for group in report.groups] + [False])
     depths = table["median"][kinds[table["group"]]]
     labelled = table["valid"][(table["group"] >= 0) & (table["width"] > 0)]
-    yield from _histogram("Median depth (m)", depths, _DEPTHS, every=6)
+    yield from _histogram("Median depth (m)", depths, _DEPTHS, every=8)
     yield from _histogram("Measured share of the label", labelled, _SHARES, every=4, percent=True)
     yield from _histogram("Horizontal angle of view (degrees)", table["fov"], _ANGLES, every=6)
     yield from _sizes(table["width"], table["height"])
@@ -47,7 +47,7 @@ def _histogram(
     step = _WIDTH / len(counts)
     parts = list(_bars(counts.tolist(), step))
     for place in range(0, len(edges), every):
-        text = f"{edges[place]:.0%}" if percent else f"{edges[place]:.4g}"
+        text = f"{edges[place]:.0%}" if percent else f"{edges[place]:g}"
         anchor = "start" if place == 0 else "end" if place == len(edges) - 1 else "middle"
         parts.append(_text(place * step, _HEIGHT - 22, text, anchor))
     yield title, _svg(parts, title)

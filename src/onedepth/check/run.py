@@ -17,6 +17,7 @@ from onedepth.manifest.record import Record
 MANY = 2000
 """Records from which on starting processes is worth the seconds that it takes."""
 
+_ERRORS_ONLY = 2
 _AHEAD = 4  # looks in flight or waiting to be collected, per worker
 
 
@@ -38,8 +39,8 @@ def check_records(
         records: As `open_records` gives them.
         workers: How many records are opened at once; one per processor unless given.
         processes: Open them in processes instead of threads. Decoding runs outside the interpreter's lock,
-            but not all of the rest does, so that threads cannot keep many processors busy. Processes take seconds
-            to start, and need a main module that can be imported.
+            but not all of the rest does, so that threads cannot keep many processors busy. Processes take
+            seconds to start, and need a main module that can be imported.
         advance: Called after each record.
 
     Raises:
@@ -56,6 +57,13 @@ def check_records(
     return collector.report()
 
 
+def quiet_decoders() -> None:
+    """Keep OpenCV from writing about damaged files to stderr, across the progress bar; the report has it."""
+    import cv2
+
+    cv2.utils.logging.setLogLevel(_ERRORS_ONLY)
+
+
 def _processes(workers: int) -> Executor:
     context = multiprocessing.get_context("spawn")  # OpenCV's threads do not survive a fork
     return ProcessPoolExecutor(workers, context, initializer=_begin_process)
@@ -66,6 +74,7 @@ def _begin_process() -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's business
     cv2.setNumThreads(1)
+    quiet_decoders()
 
 
 def _looks(records: Sequence[Record], pool: Executor, ahead: int) -> Iterator[tuple[Record | None, Look]]:

@@ -46,12 +46,13 @@ def check(
     from onedepth.check.fix import check_output, check_target, write_fixed
     from onedepth.check.page import write_check_page
     from onedepth.check.report import as_json
-    from onedepth.check.run import MANY, check_records, default_workers
+    from onedepth.check.run import MANY, check_records, default_workers, quiet_decoders
     from onedepth.errors import ConfigError
     from onedepth.manifest.manifest import open_records
 
     if fix is None and (drop_suspicious or overwrite):
         raise ConfigError("--drop-suspicious and --overwrite say what --fix does; give --fix CLEANED.jsonl")
+    quiet_decoders()
     records = open_records(manifest)
     if fix is not None:
         check_target(fix, manifest, records, overwrite=overwrite)
@@ -111,14 +112,19 @@ def _print(report: Report, fixed: Fixed | None, path: Path | None) -> None:
         Console().print(table)
     for kind in report.counts:
         listed = report.examples.get(kind, ())
-        say(f"\n{kind}: to mend, {KINDS[kind].remedy}")
+        say(f"\n{kind} (to mend: {KINDS[kind].remedy})")
         for example in listed[:_EXAMPLES]:
-            say(f"  {example.id}: {example.message}")
+            say(f"  {_shown(example.id)}: {_shown(example.message)}")
         if report.counts[kind] > _EXAMPLES:
             say(f"  ... and {report.counts[kind] - _EXAMPLES:,} more (--json lists them)")
     say(("\n" if report.counts else "") + verdict(report))
     if fixed is not None:
         say(_fixed_line(fixed, path))
+
+
+def _shown(text: str) -> str:
+    """Without what would steer the terminal; names come from files that somebody sent."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _fixed_line(fixed: Fixed, path: Path | None) -> str:
