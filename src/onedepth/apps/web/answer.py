@@ -102,7 +102,7 @@ def decode(data: bytes, max_pixels: int) -> Photo:
 
 
 def thinned(prediction: Prediction, side: int) -> Prediction:
-    """The same view with at most `side` pixels each way: of each block the middle one, so no edge is blurred."""
+    """The same view, at most `side` pixels each way: the middle one of each block, so no edge is blurred."""
     depth, camera = prediction.depth, prediction.depth.camera
     height, width = depth.shape
     factor = max(width, height) / side
@@ -173,7 +173,7 @@ def _rounded(value: float) -> float:
 
 
 def _encoded(prediction: Prediction, options: DepthOptions) -> bytes:
-    """The result as a file. The writers want one; it gets a name of ours in a folder of ours, for a moment."""
+    """The result as a file: the writers want one, so it gets a name of ours in a folder of ours, briefly."""
     extra: dict[str, Any] = {}
     if options.format in ("ply", "glb"):
         extra["image"] = prediction.pixels

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -52,8 +52,9 @@ class Pool:
         answer = asyncio.wrap_future(job)
         gone = asyncio.ensure_future(_until_gone(request))
         try:
+            waiting: set[asyncio.Future[Any]] = {answer, gone}
             await asyncio.wait(
-                {answer, gone},
+                waiting,
                 timeout=self._limits.answer_seconds,
                 return_when=asyncio.FIRST_COMPLETED,
             )

@@ -88,7 +88,7 @@ function measured(picked) {
   out.textContent = text;
   if (spread >= 0.005 * value) {
     const more = document.createElement("small");
-    more.textContent = ` ± ${digits(spread)}`;
+    more.textContent = ` ± ${spread.toFixed((digits(value).split(".")[1] ?? "").length)}${map.unit}`;
     out.append(more);
   }
   const ends = points.map(point => digits(point[2]) + map.unit).join(" and ");
@@ -117,7 +117,7 @@ function tab(name) {
     $(`#${each}`).hidden = each !== name;
     $(`#tab-${each}`).setAttribute("aria-selected", each === name);
   }
-  $(".how").hidden = name === "model";
+  $(".how").hidden = $(".bar").hidden = name === "model";
   if (name === "model") { if (modelView) modelView.fit(); guarded(showModel)(); } else compare.fit();
 }
 
@@ -169,7 +169,7 @@ function listen() {
   $("#tab-model").onclick = () => tab("model");
   $(".message button").onclick = () => { $(".message").hidden = true; };
   $(".focal select").onchange = () => fillFocal(state.map.facts, state.focal !== null);
-  $(".focal .reset").onclick = guarded(async () => { state.focal = null; await measure(); });
+  $(".reset").onclick = guarded(async () => { state.focal = null; await measure(); });
   $(".focal").onsubmit = guarded(async event => {
     event.preventDefault();
     const { width, height } = state.map.facts.photo, unit = $(".focal select").value;

@@ -46,7 +46,7 @@ export function fillFocal(facts, edited) {
   const focal = camera.fx * photo.width / width;
   const value = FOCAL[unit].to(focal, photo.width, photo.height);
   $(".focal input").value = Number(value.toPrecision(4));
-  $(".focal .reset").hidden = !edited;
+  $(".reset").hidden = !edited;
   const source = $(".source");
   source.textContent = SOURCES[camera.focal_source];
   source.className = `source ${camera.focal_source}`;
