@@ -144,6 +144,8 @@ def _open_local(path: Path, buffering: int = 0) -> BinaryIO:
             what = "a folder" if stat.S_ISDIR(kind) else "no regular file"
             raise DataError(f"{path}: is {what}, expected a file")
         return open(path, "rb", buffering=buffering)
+    except DataError:  # a ValueError too
+        raise
     except (OSError, ValueError) as error:
         code = getattr(error, "errno", None)
         reason = _REASONS.get(code or 0, getattr(error, "strerror", None) or str(error))
