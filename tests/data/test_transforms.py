@@ -28,7 +28,7 @@ sides = st.integers(4, 40)
     "size", [(20, 15), (40, 30), (61, 44), (100, 80), (20, 80), (95, 15), (60, 17), (33, 40)]
 )
 def test_a_resized_image_shows_each_point_where_the_camera_says(size: tuple[int, int]) -> None:
-    """Of a linear ramp, area and linear resizing must give the ramp at the new pixel centres."""
+    """Of a linear ramp, linear resizing with and without filter must give the ramp at the new centres."""
     image = resize_image(ramp(60, 40), *size).astype(float)
     u = (np.arange(size[0]) + 0.5) * 60 / size[0]
     v = (np.arange(size[1]) + 0.5) * 40 / size[1]
@@ -42,8 +42,9 @@ def test_a_resized_image_shows_each_point_where_the_camera_says(size: tuple[int,
 def test_shrinking_does_not_alias(size: tuple[int, int]) -> None:
     stripes = np.zeros((40, 40, 3), np.uint8)
     stripes[:, ::2] = 200
-    assert np.ptp(resize_image(stripes, 10, size[1])) <= 2
-    assert np.ptp(resize_image(stripes.transpose(1, 0, 2).copy(), size[1], 10)) <= 2
+    inner = slice(1, -1)  # at the edge the filter sees a stripe less on one side
+    assert np.ptp(resize_image(stripes, 10, size[1])[:, inner]) <= 2
+    assert np.ptp(resize_image(stripes.transpose(1, 0, 2).copy(), size[1], 10)[inner]) <= 2
 
 
 def test_a_zoomed_image_shows_each_point_where_the_camera_says() -> None:

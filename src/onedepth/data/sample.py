@@ -88,14 +88,14 @@ class SourceBatch:
         """Stack samples of one size."""
         cameras = [s.camera for s in samples]
         label = torch.from_numpy(np.stack([s.label for s in samples])).unsqueeze(1)
-        mask = label.isfinite()
+        unmeasured = label.isnan()
         return cls(
             source=source,
             kind=kind,
             ids=tuple(s.id for s in samples),
             image=_images([s.image for s in samples]),
-            label=torch.where(mask, label, 0.0),
-            mask=mask,
+            label=label.masked_fill_(unmeasured, 0.0),
+            mask=~unmeasured,
             intrinsics=torch.tensor([[c.fx, c.fy, c.cx, c.cy] for c in cameras], dtype=torch.float32),
             factor=1,
             sensor="area",

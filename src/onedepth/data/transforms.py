@@ -4,17 +4,23 @@ Every function takes a sample and a `numpy.random.Generator` and returns a new s
 state gives the same result.
 """
 
+import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 from pydantic import BaseModel, ConfigDict, Field
+from torch.nn import functional as F
 
 from onedepth.camera import Camera
 from onedepth.data.sample import Pixels, Raster, Sample
 
+_LEVELS = np.linspace(0.0, 1.0, 256)[:, None]
+_NOISE = 1 << 22  # normal numbers of which noise is taken: those of twelve images
 _DENSE = 0.5  # from this share of measured pixels on, a label is resized by picking, below by scattering
 
 
@@ -121,7 +127,7 @@ def crop(sample: Sample, left: int, top: int, width: int, height: int) -> Sample
 
 
 def resize(sample: Sample, width: int, height: int) -> Sample:
-    """Resize the image by area, the label without mixing depths; the camera's focal length follows."""
+    """Resize the image without aliasing, the label without mixing depths; the focal length follows."""
     return replace(
         sample,
         image=resize_image(sample.image, width, height),
@@ -133,17 +139,15 @@ def resize(sample: Sample, width: int, height: int) -> Sample:
 
 
 def resize_image(image: Pixels, width: int, height: int) -> Pixels:
-    """Shrink by area (no aliasing), enlarge linearly."""
-    rows, columns = image.shape[:2]
-    if (width < columns) != (height < rows):  # one axis after the other: area is exact only where none grows
-        image = _resize_image(image, width, rows)
-    return _resize_image(image, width, height)
+    """Resize linearly, filtered where it shrinks: what the graph of an exported model does to its photos.
 
-
-def _resize_image(image: Pixels, width: int, height: int) -> Pixels:
-    shrinks = width <= image.shape[1] and height <= image.shape[0]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return _pixels(cv2.resize(image, (width, height), interpolation=method))
+    PyTorch has this for bytes, three times as fast as OpenCV shrinks by area.
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    planes = torch.from_numpy(np.ascontiguousarray(image)).movedim(-1, 0).unsqueeze(0)
+    resized = F.interpolate(planes, (height, width), mode="bilinear", antialias=True)
+    return _pixels(resized.squeeze(0).movedim(0, -1).numpy())
 
 
 def resize_label(label: Raster, width: int, height: int, *, disparity: bool = False) -> Raster:
@@ -202,7 +206,7 @@ def _zoom_label(label: Raster, x: float, y: float, disparity: bool) -> Raster:
 
 
 def _is_dense(label: Raster) -> bool:
-    return bool(np.isfinite(label).mean() >= _DENSE)
+    return int(np.count_nonzero(np.isfinite(label))) >= _DENSE * label.size
 
 
 def _scatter(
@@ -245,17 +249,31 @@ def recolour(image: Pixels, how: Augment, rng: np.random.Generator) -> Pixels:
     if rng.random() < how.blur:
         image = _pixels(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.2)))
     if rng.random() < how.noise:
-        noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(1.0, 8.0))
-        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+        strength = rng.uniform(1.0, 8.0)
+        noise = _noise(image.shape, rng)
+        image = _pixels(cv2.addWeighted(image, 1.0, noise, strength, 0.0, dtype=cv2.CV_8U))
     return image
 
 
+def _noise(shape: tuple[int, ...], rng: np.random.Generator) -> Raster:
+    """Normal noise: a random stretch of a table, because drawing it takes longer than all else together."""
+    count = math.prod(shape)
+    if count > _NOISE // 2:
+        return rng.standard_normal(shape, np.float32)
+    start = int(rng.integers(_NOISE - count))
+    return _noise_table()[start : start + count].reshape(shape)
+
+
+@lru_cache(maxsize=1)
+def _noise_table() -> Raster:
+    return np.random.default_rng(0).standard_normal(_NOISE, np.float32)
+
+
 def _tone_curves(strength: float, rng: np.random.Generator) -> Pixels:
-    level = np.linspace(0.0, 1.0, 256)[:, None]
     gamma = np.exp(strength * rng.uniform(-0.6, 0.6))
     contrast = np.exp(strength * rng.uniform(-0.5, 0.5))
     gain = np.exp(strength * rng.uniform(-0.5, 0.5) + strength * rng.uniform(-0.2, 0.2, 3))
-    curve = (level**gamma - 0.5) * contrast + 0.5
+    curve = (_LEVELS**gamma - 0.5) * contrast + 0.5
     curves: Pixels = np.clip(curve * gain * 255.0 + 0.5, 0, 255).astype(np.uint8)[None]
     return curves
 

@@ -70,7 +70,7 @@ def decode_picture(
     Raises:
         DataError: Damaged, cut off, no image, or larger than `max_pixels`.
     """
-    if data.startswith(_JPEG) and data.rfind(_END) < data.rfind(_SCAN):
+    if data.startswith(_JPEG) and not data.endswith(_END) and data.rfind(_END) < data.rfind(_SCAN):
         raise DataError(f"{name}: the file ends in the middle of the image; copy it again")
     claim = claim_of(data) if data else None
     if claim is None:

@@ -154,7 +154,9 @@ def _start(workers: int | None) -> Any:
     if not ray.is_initialized():
         cores = None if os.environ.get("RAY_ADDRESS") else workers
         try:
-            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, num_cpus=cores)
+            ray.init(
+                include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, num_cpus=cores
+            )
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             reason = str(error).splitlines()[0][:200]
             raise ConfigError(f"Ray cannot be started or reached ({reason})") from error
