@@ -65,16 +65,28 @@ def predict(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes of --runner ray; one per core unless given.")
     ] = None,
+    stabilize: Annotated[
+        str | None, typer.Option(help="Of a video: full (default), scale, or off.", metavar="MODE")
+    ] = None,
+    side_by_side: Annotated[
+        bool, typer.Option("--side-by-side", help="In a film of depth: the video on the left.")
+    ] = False,
+    limits: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--range", help="In a film of depth: metres of the end colours.", metavar="NEAR FAR"),
+    ] = None,
 ) -> None:
-    """Predict metric depth of photos.
+    """Predict metric depth of photos, or of every frame of a video.
 
     The focal length comes from --focal, --fov or --camera; else from EXIF (of a manifest: its cameras); else
     28 mm equivalent is assumed.
     Existing results are kept (and count as done) unless --overwrite is given. Exit code: 0 all done, 1 some
-    photos failed, 2 nothing could be done.
+    photos failed, 2 nothing could be done. A video becomes a film of depth with its sound (-o NAME.mp4), or a
+    folder of depth files.
     """
     from onedepth.apps.cli import _predict_options as given
     from onedepth.apps.cli._predict_report import Page, Report, local_runner, predict_jobs, print_report
+    from onedepth.apps.cli._predict_video import VideoRun, VideoWords, names_video, predict_clip
     from onedepth.predict.batch import BatchOptions
     from onedepth.predict.predictor import load
     from onedepth.predict.records import lists_records
@@ -87,6 +99,11 @@ def predict(
         max_pixels=given.pixel_limit(max_pixels),
         writer_options=given.writer_options(endings, png_scale, colormap),
     )
+    words = VideoWords(stabilize, side_by_side, limits)
+    if names_video(paths, words, page=page):
+        raise typer.Exit(
+            predict_clip(VideoRun(Path(paths[0]), output, colormap, formats), options, words, model, device)
+        )
     given.check_folder(output)
     given.check_runner(runner, workers, paths, page)
     if runner == "ray":
