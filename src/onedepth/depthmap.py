@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, get_args, overload
 import numpy as np
 import numpy.typing as npt
 
+from onedepth.calibration import Calibration
 from onedepth.camera import Camera
 from onedepth.checks import finite, positive, shown
 from onedepth.errors import DepthMapError
@@ -57,6 +58,7 @@ class DepthMap:
         valid: bool (H, W), where `values` were measured or predicted. Left out: wherever the value is finite
             and, for the two depth kinds, > 0.
         source: free text that says where the values come from (for example a model's name and version).
+        calibration: how a known length has set the scale of metric values, if one has.
 
     Raises:
         DepthMapError: wrong shape or type, unknown kind, a camera of another size, or a pixel marked valid
@@ -68,9 +70,11 @@ class DepthMap:
     camera: Camera | None = None
     valid: Mask = None  # type: ignore[assignment]  # None may be passed in; it is never what one reads
     source: str | None = None
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         _check_labels(self.kind, self.camera, self.source)
+        _check_calibration(self.kind, self.calibration)
         values = as_raster(self.values)
         is_depth = self.kind != "affine_disparity"
         valid = possible = usable(values, positive=is_depth)
@@ -301,3 +305,10 @@ def _check_labels(kind: object, camera: object, source: object) -> None:
         raise DepthMapError(f"camera: found {shown(camera)}, expected an onedepth.Camera or None")
     if not isinstance(source, str | None):
         raise DepthMapError(f"source: found {shown(source)}, expected text or None")
+
+
+def _check_calibration(kind: Kind, calibration: object) -> None:
+    if not isinstance(calibration, Calibration | None):
+        raise DepthMapError(f"calibration: found {shown(calibration)}, expected a Calibration or None")
+    if calibration is not None and kind != "metric":
+        raise DepthMapError(f"calibration: a {kind} map has none; only metres can be calibrated by a length")

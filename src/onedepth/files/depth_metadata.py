@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from onedepth.calibration import Calibration
 from onedepth.camera import Camera
 from onedepth.checks import shown
 from onedepth.depthmap import KINDS, UNITS, DepthMap, Kind
@@ -46,6 +47,7 @@ class DepthMetadata:
         offset: value of raster number 0; other than 0 only for affine disparity.
         camera: camera of the raster.
         source: where the values come from.
+        calibration: how a known length has set the scale; the key is left out where none has.
     """
 
     kind: Kind
@@ -53,18 +55,19 @@ class DepthMetadata:
     offset: float = 0.0
     camera: Camera | None = None
     source: str | None = None
+    calibration: Calibration | None = None
 
     @classmethod
     def of(cls, depthmap: DepthMap, scale: float = 1.0, offset: float = 0.0) -> DepthMetadata:
         """The record of a map that is stored with `scale` and `offset`."""
-        return cls(depthmap.kind, scale, offset, depthmap.camera, depthmap.source)
+        return cls(depthmap.kind, scale, offset, depthmap.camera, depthmap.source, depthmap.calibration)
 
     def to_json(self, **extra: Any) -> str:
         """The record as ASCII JSON, with the unit in words for people who open the file elsewhere."""
         from onedepth.files.cameras import camera_to_dict
 
         camera = None if self.camera is None else camera_to_dict(self.camera)
-        record = {
+        record: dict[str, Any] = {
             KEY: FORMAT_VERSION,
             "kind": self.kind,
             "unit": UNITS[self.kind],
@@ -73,12 +76,14 @@ class DepthMetadata:
             "camera": camera,
             "source": self.source,
         }
+        if self.calibration is not None:
+            record["calibration"] = self.calibration.to_dict()
         return json.dumps(record | extra)
 
     def depthmap(self, path: Path, values: Floats, valid: npt.NDArray[np.bool_] | None = None) -> DepthMap:
         """The map of decoded `values`; a camera of another size is reported with the file's name."""
         try:
-            return DepthMap(values, self.kind, self.camera, cast(Any, valid), self.source)
+            return DepthMap(values, self.kind, self.camera, cast(Any, valid), self.source, self.calibration)
         except DepthMapError as error:
             raise DepthFileError(f"{path}: {error}") from error
 
@@ -142,7 +147,12 @@ def parse(text: str, where: str) -> tuple[DepthMetadata, dict[str, Any]]:
         parsed = None if camera is None else camera_from_dict(camera)
     except CameraError as error:
         raise DepthFileError(f"{where}: the camera in its metadata is unusable: {error}") from error
-    return DepthMetadata(kind, scale, offset, parsed, source), record
+    known = record.get("calibration")
+    try:
+        calibration = None if known is None else Calibration.from_dict(known)
+    except DepthMapError as error:
+        raise DepthFileError(f"{where}: its metadata is unusable: {error}") from error
+    return DepthMetadata(kind, scale, offset, parsed, source, calibration), record
 
 
 def is_ours(text: str) -> bool:
@@ -176,8 +186,7 @@ def settle(path: Path, found: DepthMetadata | None, claims: Claims) -> DepthMeta
         raise DepthFileError(
             f"{path}: says its scale is {found.scale:g}, but scale={claims.scale!r} was given"
         )
-    camera = found.camera or claims.camera
-    return DepthMetadata(found.kind, found.scale, found.offset, camera, found.source)
+    return replace(found, camera=found.camera or claims.camera)
 
 
 def float_raster(depthmap: DepthMap) -> Floats:

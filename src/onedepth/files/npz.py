@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from onedepth.depthmap import UNITS, DepthMap
 from onedepth.errors import DepthFileError
@@ -28,8 +27,9 @@ from onedepth.files.depth_metadata import (
 def write_npz(depthmap: DepthMap, path: Path) -> None:
     """Write `depth` (or `disparity`) float32 (H, W), `valid` bool (H, W), and strings about them.
 
-    The strings are 0-d arrays: `kind`, `unit`, `camera` and `source` (the last two as JSON). The mask is
-    deflated, the floats are not: they would shrink by a sixth for ten times the time.
+    The strings are 0-d arrays: `kind`, `unit`, `camera` and `source` (the last two as JSON), and
+    `calibration` (JSON) if there is one. The mask is deflated, the floats are not: they would shrink by a
+    sixth for ten times the time.
 
     Raises:
         OneDepthError: the file cannot be written.
@@ -44,6 +44,8 @@ def write_npz(depthmap: DepthMap, path: Path) -> None:
         "source": np.array(json.dumps(record["source"])),
         KEY: np.array(FORMAT_VERSION),
     }
+    if "calibration" in record:
+        arrays["calibration"] = np.array(json.dumps(record["calibration"]))
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy")
@@ -85,7 +87,7 @@ def _metadata(archive: Any, path: Path) -> DepthMetadata:
     def text(name: str) -> str:
         return str(archive[name])
 
-    record: dict[str, npt.ArrayLike | None] = {
+    record: dict[str, Any] = {
         KEY: int(archive[KEY]),
         "kind": text("kind"),
         "scale": 1,
@@ -93,4 +95,6 @@ def _metadata(archive: Any, path: Path) -> DepthMetadata:
         "camera": json.loads(text("camera")),
         "source": json.loads(text("source")),
     }
+    if "calibration" in archive:
+        record["calibration"] = json.loads(text("calibration"))
     return parse(json.dumps(record), str(path))[0]

@@ -1,0 +1,68 @@
+"""`onedepth measure`: lengths and heights in a photo or a depth file, in metres."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onedepth.apps.cli._pixel_options import PixelCommand
+
+measure = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@measure.command(cls=PixelCommand)
+def _measure(
+    file: Annotated[Path, typer.Argument(help="A photo, or a depth file (png16, npz, exr, tiff, pfm).")],
+    points: Annotated[
+        list[str] | None,
+        typer.Option(metavar="X,Y X,Y ...", help="Pixels two by two: the distance between each two."),
+    ] = None,
+    height: Annotated[
+        list[str] | None, typer.Option(metavar="X,Y ...", help="Pixels: the height of each above the floor.")
+    ] = None,
+    known: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LENGTH X,Y X,Y", help="Two pixels that are LENGTH metres apart: sets the scale."
+        ),
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the depth map, with its calibration, to measure in again (.npz, .png, ...)."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    focal: Annotated[float | None, typer.Option(help="Focal length in pixels.", metavar="PX")] = None,
+    fov: Annotated[
+        float | None, typer.Option(help="Horizontal field of view in degrees.", metavar="DEG")
+    ] = None,
+    camera: Annotated[Path | None, typer.Option(help="Camera file, as in `onedepth predict`.")] = None,
+    camera_name: Annotated[str | None, typer.Option(help="Which camera of that file.")] = None,
+    sensor: Annotated[
+        bool,
+        typer.Option("--sensor", help="The depth file was measured by a sensor, not predicted by a model."),
+    ] = False,
+    model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ... (see `onedepth doctor`).")] = "auto",
+) -> None:
+    """Measure lengths and heights in metres, each with its uncertainty (one standard deviation).
+
+    Pixels are column,row, counted from 0 at the top left of the upright photo. Pixels at depth edges are
+    refused, and the nearest one that can be used is named.
+    """
+    from onedepth.apps.cli import _measure_run as run
+    from onedepth.apps.cli._pixel_options import known_of, pairs_of, pixels_of
+    from onedepth.apps.cli._predict_options import camera_chooser
+
+    wanted = run.Wanted(
+        pairs=[pair for text in points or [] for pair in pairs_of("--points", text)],
+        heights=[pixel for text in height or [] for pixel in pixels_of("--height", text)],
+        known=None if known is None else known_of(known),
+        save=save,
+    )
+    wanted.check()
+    scene = run.open_scene(file, camera_chooser(focal, fov, camera, camera_name), model, device, sensor)
+    run.show(run.measure(scene, wanted), as_json)
