@@ -1,6 +1,6 @@
 """Draw the losses of a training run, one panel per source, and what validation said.
 
-    python benchmarks/curves.py runs/mixed -o docs/pictures/mixed.svg [--title "..."]
+    python benchmarks/curves.py runs/mixed -o docs/pictures/mixed.png [--title "..."]
 
 Reads the run's log.csv. Each loss is shown relative to its mean over the first tenth of the run, so that
 losses of different size can be read on one axis.
@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 
 Series = dict[str, list[tuple[int, float]]]
 SMOOTH = 0.05  # share of the run that a point of a curve is the mean of
+OTHER = ("mixing", "unlabelled", "unreadable", "samples")  # groups of numbers that are no losses
 
 
 def read_log(path: Path) -> dict[str, Series]:
@@ -58,9 +59,7 @@ def main() -> None:
     options = parser.parse_args()
     groups = read_log(options.run / "log.csv")
     validated = {g: s for g, s in groups.items() if g.startswith("val/")}
-    trained = {
-        g: s for g, s in groups.items() if g and g not in validated and g not in ("mixing", "unlabelled")
-    }
+    trained = {g: s for g, s in groups.items() if g and g not in validated and g not in OTHER}
     panels = len(trained) + len(validated)
     rows = math.ceil(panels / 3)
     figure, grid = plt.subplots(rows, 3, figsize=(12, 3 * rows), layout="constrained", squeeze=False)
