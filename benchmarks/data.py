@@ -72,7 +72,8 @@ for index in np.random.default_rng(0).integers(len(records), size=5000):
     records[int(index)]
 drawn = held()
 seen = overview(records)
-print(before, opened, drawn, held(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(before, opened, drawn, held(), int(status["VmHWM"].split()[0]) * 1024 / 1e6)
 """
 
 
@@ -208,13 +209,9 @@ def memory(lines: int) -> None:
             [sys.executable, "-c", OPEN_LIST, str(path)], check=True, capture_output=True, text=True
         )
     before, opened, drawn, seen, most = map(float, done.stdout.split())
-    print(
-        f"  manifest  {lines:,} lines, {size:.0f} MB: memory {before:.0f} MB before, +{opened - before:.0f} MB"
-    )
-    print(
-        f"            open, +{drawn - opened:.0f} MB after 5,000 draws, +{seen - drawn:.0f} MB to know all kinds"
-    )
-    print(f"            and splits (peak {most:.0f} MB)")
+    print(f"  manifest  {lines:,} lines of {size:.0f} MB; memory of the process {before:.0f} MB before it,")
+    print(f"            {opened:.0f} MB with it open, {drawn:.0f} MB after 5,000 draws,")
+    print(f"            {seen:.0f} MB when all kinds and splits are known, {most:.0f} MB at most")
 
 
 def main() -> None:

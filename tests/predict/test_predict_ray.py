@@ -1,9 +1,11 @@
 """`--runner ray`: the results of the local runner, from two workers; a kill costs and loses nothing."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +87,32 @@ def test_two_workers_give_what_one_process_gives(tmp_path: Path, listed: Path) -
     assert failed.exit_code == 1
     assert "7.png: damaged or not an image" in failed.stderr
     assert len(results(tmp_path / "other")) == COUNT - 1
+
+
+def test_results_as_shards(tmp_path: Path, listed: Path) -> None:
+    (tmp_path / "in" / "7.png").write_bytes(b"no photo")
+    assert predict(listed, "-o", tmp_path / "local").exit_code == 1
+    words = (listed, "-o", tmp_path / "out", "--runner", "ray", "--shards", 25)
+    assert predict(*words).exit_code == 1
+    first = {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()}
+    assert sorted(first) == ["000000.tar", "000001.tar", "000002.tar"]
+    found = {}
+    for path in (tmp_path / "out").iterdir():
+        with tarfile.open(path) as archive:
+            found |= {m.name: archive.extractfile(m).read() for m in archive}  # type: ignore[union-attr]
+    local = results(tmp_path / "local")
+    assert len(local) == COUNT - 1
+    for index in range(COUNT):
+        told = json.loads(found[f"{index:09d}.json"])
+        assert told["id"] == f"r/{index}"
+        assert found.get(f"{index:09d}.png16.png") == local.get(f"r/{index}.png")
+        assert ("damaged" in told.get("error", "")) == (index == 7)
+
+    (tmp_path / "out" / "000001.tar").unlink()  # as if a kill had come before it
+    times = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out").iterdir()}
+    assert "25 photos" in predict(*words).output
+    assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()} == first
+    assert all((tmp_path / "out" / name).stat().st_mtime_ns == at for name, at in times.items())
 
 
 def test_a_worker_that_dies_is_replaced(tmp_path: Path, listed: Path) -> None:

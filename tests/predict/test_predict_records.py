@@ -91,6 +91,7 @@ def test_wrong_usage_is_one_line(tmp_path: Path, records: list[Record]) -> None:
         (photo, "--runner", "ray"): "--runner ray predicts one manifest or shards",
         (listed, "--runner", "spark"): "expected local or ray",
         (listed, "--workers", "2"): "--workers is for --runner ray",
+        (listed, "--shards", "2"): "--shards is for --runner ray",
         (listed, "--runner", "ray", "--html"): "--html is for --runner local",
         ("pipe:cat.jsonl",): "'pipe' is not read from",
         (tmp_path / "none.jsonl",): "none.jsonl: cannot be read",

@@ -1,6 +1,7 @@
 """Training from shards: the samples that files give, in any number of processes, and after a stop."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -66,7 +67,8 @@ for step, batches in enumerate(_loader(mixture, start, 4, 2), start):
 
 def share(values: dict[str, Any], root: Path, rank: int, start: int) -> dict[int, Any]:
     command = [sys.executable, "-c", _SHARE, json.dumps(values), str(root), str(rank), str(start)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    one = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=one)
     assert done.returncode == 0, done.stderr
     return {step: batches for step, batches in map(json.loads, done.stdout.splitlines())}
 

@@ -21,6 +21,7 @@ from onedepth.predict.batch import BatchOptions, Outcome, run_batch
 from onedepth.predict.jobs import Job
 from onedepth.predict.predictor import Prediction, load
 from onedepth.predict.records import RecordJobs, open_jobs
+from onedepth.predict.result_shards import predict_shard
 
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ class RayRun:
         device: As in `load`; with `cuda` each worker takes a GPU.
         workers: How many; None for one per core of the cluster.
         block: Records that are handed out at a time.
+        shards: Write the results of each block into one tar file, instead of a file per format and record.
     """
 
     records: str
@@ -51,6 +53,7 @@ class RayRun:
     device: str = "auto"
     workers: int | None = None
     block: int = 16
+    shards: bool = False
 
     def jobs(self) -> RecordJobs:
         """All jobs, the same ones in every process."""
@@ -103,6 +106,9 @@ class Worker:
     def predict(self, start: int, stop: int) -> list[Outcome[Any]]:
         """Predict the records start to stop - 1."""
         block = self._jobs[start:stop]
+        if self._run.shards:
+            shard = self._run.folder / f"{start // self._run.block:06d}.tar"
+            return predict_shard(block, start, shard, self._predictor, self._run.options, self._summarise)
         return list(run_batch(block, self._predictor, self._run.options, self._summarise))
 
 

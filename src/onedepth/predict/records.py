@@ -57,6 +57,10 @@ class RecordJobs(Sequence[Job]):
         endings: Format name -> what is put behind the name.
     """
 
+    def within(self, folder: Path) -> RecordJobs:
+        """The same jobs with results in another folder."""
+        return RecordJobs(self._records, folder, self._endings)
+
     def __init__(self, records: Sequence[Record], folder: Path, endings: Mapping[str, str]) -> None:
         self._records, self._folder, self._endings = records, folder, dict(endings)
 

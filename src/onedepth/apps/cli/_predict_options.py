@@ -158,8 +158,8 @@ def plan_records(paths: Sequence[str], folder: Path, formats: Mapping[str, str])
     return Plan(open_jobs(paths[0], folder, formats), [], 0, 0)
 
 
-def check_runner(runner: str, workers: int | None, paths: Sequence[str], page: bool) -> None:
-    """Check what only one of the runners can do.
+def check_runner(runner: str, for_ray: Mapping[str, int | None], paths: Sequence[str], page: bool) -> None:
+    """Check what only one of the runners can do; `for_ray` are the options of the other.
 
     Raises:
         ConfigError: Naming the option.
@@ -168,8 +168,9 @@ def check_runner(runner: str, workers: int | None, paths: Sequence[str], page: b
 
     if runner not in ("local", "ray"):
         raise ConfigError(f"--runner {runner}: unknown; expected local or ray")
-    if runner == "local" and workers is not None:
-        raise ConfigError("--workers is for --runner ray; the local runner takes what the machine has")
+    for option, value in for_ray.items():
+        if runner == "local" and value is not None:
+            raise ConfigError(f"{option} is for --runner ray; add that, or leave it out")
     if runner == "ray" and (len(paths) != 1 or not lists_records(paths[0])):
         raise ConfigError(
             f"{paths[0]}: --runner ray predicts one manifest or shards; list photos with "

@@ -65,6 +65,10 @@ def predict(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes of --runner ray; one per core unless given.")
     ] = None,
+    shards: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="With --runner ray: tar files of N records each as results."),
+    ] = None,
     stabilize: Annotated[
         str | None, typer.Option(help="Of a video: full (default), scale, or off.", metavar="MODE")
     ] = None,
@@ -105,14 +109,17 @@ def predict(
             predict_clip(VideoRun(Path(paths[0]), output, colormap, formats), options, words, model, device)
         )
     given.check_folder(output)
-    given.check_runner(runner, workers, paths, page)
+    given.check_runner(runner, {"--workers": workers, "--shards": shards}, paths, page)
     if runner == "ray":
+        from dataclasses import replace
+
         from onedepth.apps.cli._predict_ray import predict_with_ray
         from onedepth.predict.ray_runner import RayRun
 
-        done = predict_with_ray(
-            RayRun(paths[0], output.absolute(), endings, options, model, device, workers), output
-        )
+        run = RayRun(paths[0], output.absolute(), endings, options, model, device, workers)
+        if shards is not None:
+            run = replace(run, block=shards, shards=True)
+        done = predict_with_ray(run, output)
         raise typer.Exit(done)
     plan = given.plan_records(paths, output, endings) if any(map(lists_records, paths)) else None
     plan = plan or given.plan(paths, output, endings)
