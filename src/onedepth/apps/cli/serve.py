@@ -39,7 +39,7 @@ def serve(
     Uploads stay in memory and nothing is kept. Everything works offline. `POST /v1/depth` answers in any
     format; `/openapi.json` describes it; `/healthz` and `/metrics` are for those who watch it.
     """
-    from onedepth.apps.web.run import Address, default_workers, open_socket, run
+    from onedepth.apps.web.run import Address, default_workers, open_socket, run, threads_per_worker
     from onedepth.apps.web.settings import LOOPBACK, Limits, Settings
     from onedepth.predict.predictor import load
 
@@ -55,7 +55,7 @@ def serve(
     local = host in LOOPBACK
     hosts = (*LOOPBACK, host, *(allow_host or ())) if local or allow_host else None
     socket = open_socket(Address(host, port))
-    predictor = load(model, device, threads=max(1, default_workers() // limits.workers))
+    predictor = load(model, device, threads=threads_per_worker(limits.workers))
     if not local and token is None:
         report_error(f"anybody who reaches {host} may use this server; --token keeps others out")
     shown = f"[{host}]" if ":" in host else host

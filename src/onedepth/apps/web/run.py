@@ -28,6 +28,11 @@ def default_workers() -> int:
     return min(_MOST_WORKERS, usable_cores())
 
 
+def threads_per_worker(workers: int) -> int:
+    """Threads of one prediction, so that all workers together have every core once."""
+    return max(1, usable_cores() // workers)
+
+
 def open_socket(address: Address) -> socket.socket:
     """Listen, so that a port in use is told before a model is loaded.
 
