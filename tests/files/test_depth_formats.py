@@ -215,7 +215,7 @@ def test_formats_are_chosen_by_suffix_or_by_name(tmp_path):
     ("name", "options", "message"),
     [
         ("a.npz", {"bogus": 1}, r"a\.npz: npz has no option 'bogus'; its options: none$"),
-        ("a.glb", {"bogus": 1}, r"glb has no option 'bogus'; its options: image, max_vertices, edge$"),
+        ("a.glb", {"bogus": 1}, r"glb has no option 'bogus'; its options: image, max_vertices, edge, grazing$"),
         (
             "a.png",
             {"colormap": "magma"},
@@ -247,7 +247,7 @@ def test_options_are_named_as_the_writers_take_them():
     assert {name: options_of(name) for name in FORMATS if options_of(name)} == {
         "png16": ("scale",),
         "ply": ("image", "max_vertices"),
-        "glb": ("image", "max_vertices", "edge"),
+        "glb": ("image", "max_vertices", "edge", "grazing"),
         "picture": ("colormap", "bar", "limits"),
     }
 

@@ -85,6 +85,37 @@ def test_triangles_across_a_depth_edge_are_cut(tmp_path, jump, cut):
     assert len(load_mesh(tmp_path / "b.glb").faces) == 2 * 9 * 11
 
 
+def ramp(degrees, focal=400.0):
+    """A wall that stands at this angle to the rays near the middle of the photo."""
+    camera = Camera.from_focal(focal, 40, 30)
+    normal = np.array([np.cos(np.radians(degrees)), 0, -np.sin(np.radians(degrees))])
+    return DepthMap((-0.2 / (camera.rays() @ normal)).astype(np.float32), "metric", camera)
+
+
+@pytest.mark.parametrize(("degrees", "grazing", "cut"), [(6, 3, False), (4.5, 9, True), (4.5, 0, False)])
+def test_soft_edges_are_cut_where_a_surface_would_be_seen_at_a_grazing_angle(tmp_path, degrees, grazing, cut):
+    depthmap = ramp(degrees)
+    assert depthmap.valid.all()
+    try:
+        depthmap.save(tmp_path / "a.glb", grazing=grazing)
+    except DepthFileError:
+        assert cut
+    else:
+        assert not cut
+        assert len(load_mesh(tmp_path / "a.glb").faces) == 2 * 29 * 39
+
+
+def test_a_soft_step_of_a_large_map_is_cut_though_no_triangle_jumps(tmp_path):
+    camera = Camera.from_focal(500.0, 640, 8)
+    values = np.tile(np.interp(np.arange(640), [300, 310], [2.0, 4.0]).astype(np.float32), (8, 1))
+    assert (np.diff(values[0]) / values[0, :-1]).max() < 0.1001
+    DepthMap(values, "metric", camera).save(tmp_path / "a.glb")
+    mesh = load_mesh(tmp_path / "a.glb")
+    depth = -mesh.vertices[mesh.faces][..., 2]
+    assert not ((depth.min(axis=1) < 2.5) & (depth.max(axis=1) > 2.5)).any()
+    assert len(mesh.split(only_watertight=False)) == 2
+
+
 def test_invalid_pixels_belong_to_no_triangle(tmp_path):
     depthmap = flat(5, 5)
     values = depthmap.values.copy()
@@ -120,4 +151,6 @@ def test_what_cannot_become_geometry_is_refused(tmp_path, suffix):
         DepthMap(values, "metric", camera).save(path, max_vertices=0)
     with pytest.raises(DepthFileError, match="edge"):
         DepthMap(values, "metric", camera).save(tmp_path / "a.glb", edge=0)
+    with pytest.raises(DepthFileError, match="grazing"):
+        DepthMap(values, "metric", camera).save(tmp_path / "a.glb", grazing=-1)
     assert list(tmp_path.iterdir()) == []

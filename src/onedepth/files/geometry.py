@@ -29,6 +29,12 @@ GLB_MAX_VERTICES = 500_000
 EDGE = 0.10
 """A triangle whose farthest corner is more than this fraction deeper than its nearest spans a depth edge."""
 
+GRAZING = 3.0
+"""Degrees: a triangle seen at a flatter angle is the soft edge of a predicted map, not a surface.
+
+A floor is seen at 3 degrees from 29 m away by a camera at a height of 1.5 m.
+"""
+
 TEXTURE_MAX_SIDE = 4096
 """The largest texture that every WebGL viewer shows."""
 
@@ -54,12 +60,23 @@ def write_ply(
         OneDepthError: the file cannot be written.
     """
     trimesh = _trimesh()
-    stride = _stride(depthmap, max_vertices)
-    points, colors = depthmap.points(stride=stride, image=_colors(depthmap, image))
+    points, colors = cloud(depthmap, image, max_vertices)
     if len(points) == 0:
         raise DepthFileError(f"{path}: the map has no valid pixel, so there is no point to write")
     with _no_leftovers():
         write_bytes(path, trimesh.PointCloud(points, colors=colors).export(file_type="ply"))
+
+
+def cloud(
+    depthmap: DepthMap, image: Image | None, max_vertices: int
+) -> tuple[npt.NDArray[np.float32], Image]:
+    """Points float32 (N, 3) and their colours uint8 (N, 3), at most `max_vertices`.
+
+    Raises:
+        DepthFileError: max_vertices < 1.
+        DepthMapError: no camera, affine disparity, or an image of another size.
+    """
+    return depthmap.points(stride=_stride(depthmap, max_vertices), image=_colors(depthmap, image))
 
 
 def write_glb(
@@ -69,6 +86,7 @@ def write_glb(
     image: Image | None = None,
     max_vertices: int = GLB_MAX_VERTICES,
     edge: float = EDGE,
+    grazing: float = GRAZING,
 ) -> None:
     """Write the surface as a triangle mesh with the photo as its texture, cut open at depth edges.
 
@@ -81,21 +99,25 @@ def write_glb(
         image: uint8 (H, W, 3) photo for the texture; left out, depth is coloured as in pictures.
         max_vertices: budget; see `GLB_MAX_VERTICES`.
         edge: relative jump of depth within one triangle at which the surface is cut; see `EDGE`.
+        grazing: angle in degrees between surface and ray below which it is cut as well; see `GRAZING`. 0 for
+            cuts at jumps only.
 
     Raises:
-        DepthFileError: no triangle left, max_vertices < 1, or edge not above 0.
+        DepthFileError: no triangle left, max_vertices < 1, edge not above 0, or grazing not within 0 to 45.
         DepthMapError: no camera, affine disparity, or an image of another size.
         OneDepthError: the file cannot be written.
     """
     trimesh = _trimesh()
     if not real(edge, "edge", DepthFileError) > 0:
         raise DepthFileError(f"edge: found {edge}, expected a relative depth jump above 0")
+    if not 0 <= real(grazing, "grazing", DepthFileError) <= 45:
+        raise DepthFileError(f"grazing: found {grazing}, expected an angle of 0 to 45 degrees")
     stride = _stride(depthmap, max_vertices)
     rays = depthmap.rays(stride)
     texture = _texture(_colors(depthmap, image))
     depth = depthmap.values[::stride, ::stride]
     solid = depthmap.valid[::stride, ::stride] & np.isfinite(rays[..., 2])
-    faces = _faces(depth, solid, edge)
+    faces = _faces(depth, solid, min(edge, _steepest(depthmap, stride, grazing)))
     if len(faces) == 0:
         raise DepthFileError(
             f"{path}: no three neighbouring pixels form a surface (too few are valid); try ply"
@@ -166,6 +188,15 @@ def _texture_coordinates(depthmap: DepthMap, stride: int) -> npt.NDArray[np.floa
     u = (np.arange(0, width, stride, dtype=np.float32) + 0.5) / width
     v = 1 - (np.arange(0, height, stride, dtype=np.float32) + 0.5) / height
     return np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2).astype(np.float32, copy=False)
+
+
+def _steepest(depthmap: DepthMap, stride: int, grazing: float) -> float:
+    """Relative change of depth from one vertex to the next on a surface seen at this angle.
+
+    Two rays, d apart at z = 1, meet such a surface at depths that differ by about d / tan(angle).
+    """
+    assert depthmap.camera is not None  # rays were asked for before
+    return stride / depthmap.camera.focal / math.tan(math.radians(grazing)) if grazing > 0 else math.inf
 
 
 def _faces(

@@ -1,0 +1,42 @@
+"""`onedepth convert`: a photo or a depth file as another format, or as a scene for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(help="A photo, or a depth file (png16, npz, exr, tiff, pfm).")],
+    target: Annotated[Path, typer.Argument(help="The file; for colmap and nerfstudio a folder.")],
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="npz, exr, tiff, pfm, png16, ply, glb, picture, laz, normals (.png or .npz), colmap or "
+            "nerfstudio. Without it the suffix decides."
+        ),
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="Photo of the depth file, for the colours of points and meshes.")
+    ] = None,
+    focal: Annotated[float | None, typer.Option(help="Focal length in pixels.", metavar="PX")] = None,
+    fov: Annotated[
+        float | None, typer.Option(help="Horizontal field of view in degrees.", metavar="DEG")
+    ] = None,
+    camera: Annotated[Path | None, typer.Option(help="Camera file, as in `onedepth predict`.")] = None,
+    camera_name: Annotated[str | None, typer.Option(help="Which camera of that file.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ... (see `onedepth doctor`).")] = "auto",
+) -> None:
+    """Write depth as another format: point cloud, mesh, normals, or a scene of COLMAP or nerfstudio."""
+    from onedepth.apps.cli import _convert_run as run
+    from onedepth.apps.cli._app import say
+    from onedepth.apps.cli._predict_options import camera_chooser
+
+    write = run.writer(target, to)
+    write(
+        run.open_view(source, image, camera_chooser(focal, fov, camera, camera_name), model, device), target
+    )
+    say(f"{source} -> {target}")
