@@ -69,6 +69,10 @@ def predict(
         int | None,
         typer.Option(min=1, metavar="N", help="With --runner ray: tar files of N records each as results."),
     ] = None,
+    tiles: Annotated[
+        bool, typer.Option("--tiles", help="Predict large photos in tiles too, for finer details.")
+    ] = False,
+    tile_size: Annotated[int | None, typer.Option(help="Side of --tiles in pixels; 512 by default.")] = None,
     stabilize: Annotated[
         str | None, typer.Option(help="Of a video: full (default), scale, or off.", metavar="MODE")
     ] = None,
@@ -90,10 +94,12 @@ def predict(
     """
     from onedepth.apps.cli import _predict_options as given
     from onedepth.apps.cli._predict_report import Page, Report, local_runner, predict_jobs, print_report
+    from onedepth.apps.cli._predict_tiles import in_tiles, tile_options
     from onedepth.apps.cli._predict_video import VideoRun, VideoWords, names_video, predict_clip
     from onedepth.predict.batch import BatchOptions
     from onedepth.predict.predictor import load
     from onedepth.predict.records import lists_records
+    from onedepth.video.reading import is_video
 
     endings = given.endings(formats or _DEFAULT_FORMATS)
     options = BatchOptions(
@@ -103,6 +109,7 @@ def predict(
         max_pixels=given.pixel_limit(max_pixels),
         writer_options=given.writer_options(endings, png_scale, colormap),
     )
+    cut = tile_options(tiles, tile_size, photos=runner == "local" and not any(map(is_video, paths)))
     words = VideoWords(stabilize, side_by_side, limits)
     if names_video(paths, words, page=page):
         raise typer.Exit(
@@ -127,7 +134,7 @@ def predict(
     if plan.jobs:
         keep_page = page and not overwrite and (output / _PAGE).exists()
         wanted = Page(output / _PAGE, colormap) if page and not keep_page else None
-        predictor = load(model, device)
+        predictor = in_tiles(load(model, device), cut)
         predict_jobs(
             plan.jobs, local_runner(plan.jobs, predictor, options), wanted, report, predictor.info.title
         )
