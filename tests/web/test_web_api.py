@@ -21,6 +21,8 @@ from onedepth.errors import ConfigError
 from onedepth.files.colormaps import COLORMAPS
 from onedepth.files.depth_formats import FORMATS
 from onedepth.files.images import Photo
+from onedepth.measure.ruler import Ruler
+from onedepth.predict.depth_errors import DEFAULT_ERRORS
 from onedepth.predict.predictor import Prediction, Predictor
 
 URL = "/v1/depth"
@@ -106,6 +108,19 @@ def test_points_are_metres_in_space(client: TestClient) -> None:
         [(10.5 - 40) / 70 * METRES, (20.5 - 30) / 70 * METRES, METRES], rel=1e-4
     )
     assert second["xyz"] == pytest.approx([0, 0, METRES], rel=1e-4)
+
+
+def test_two_points_have_a_length(client: TestClient, predictor: Predictor) -> None:
+    query = {"format": "json", "focal": 70, "point": ["10.5,20.5", "60.5,40.5"]}
+    told = client.post(URL, params=query, content=photo()).json()["length"]
+    depth = DepthMap(np.full((60, 80), METRES, np.float32), "metric", Camera.from_focal(70, 80, 60))
+    length = Ruler(depth, predictor.info.depth_errors or DEFAULT_ERRORS).distance((10, 20), (60, 40))
+    assert told["metres"] == pytest.approx(length.metres, rel=1e-4)
+    assert told["uncertainty"] == pytest.approx(length.uncertainty, rel=1e-4)
+    query["point"] = ["10,20", "10,20"]
+    told = client.post(URL, params=query, content=photo()).json()["length"]
+    assert told["metres"] is None
+    assert "two points" in told["reason"]
 
 
 def test_a_photo_upright_by_exif(client: TestClient) -> None:

@@ -16,6 +16,8 @@ from web_cases import Address, serving
 
 from onedepth import Camera, DepthMap
 from onedepth.apps.web.server import make_app
+from onedepth.measure.ruler import Ruler
+from onedepth.predict.depth_errors import DEFAULT_ERRORS
 from onedepth.predict.predictor import Predictor
 
 pytestmark = pytest.mark.browser
@@ -120,7 +122,11 @@ def test_two_clicks_measure(page: Any, predictor: Predictor, ramp: bytes) -> Non
         ends.append(truth.camera.unproject((x, y), truth.depth[int(y), int(x)]))
     found = metres(page.locator(".between").inner_text())
     assert found == pytest.approx(np.linalg.norm(ends[0] - ends[1]), abs=0.012)
-    assert metres(page.locator(".distance").inner_text()) == found
+    answer = page.locator(".distance").inner_text()
+    assert metres(answer) == found
+    ruler = Ruler(truth, predictor.info.depth_errors or DEFAULT_ERRORS)
+    length = ruler.distance((12, 60), (100, 30))
+    assert metres(answer.split("±")[1]) == pytest.approx(length.uncertainty, abs=0.012)
     page.mouse.click(*at(page, 40, 60))
     assert page.locator(".between").is_hidden()
 

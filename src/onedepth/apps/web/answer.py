@@ -17,10 +17,12 @@ from onedepth.apps.summary import summarise
 from onedepth.apps.web.options import DepthOptions
 from onedepth.camera import Camera
 from onedepth.depthmap import DepthMap
-from onedepth.errors import ImageError
+from onedepth.errors import DepthMapError, ImageError
 from onedepth.files.depth_formats import FORMATS, write_depth
 from onedepth.files.image_kinds import open_image
 from onedepth.files.images import Photo, photo_from
+from onedepth.measure.ruler import Ruler
+from onedepth.predict.depth_errors import DEFAULT_ERRORS
 from onedepth.predict.predictor import Prediction, Predictor
 
 MEDIA_TYPES = {
@@ -152,6 +154,8 @@ def _facts(prediction: Prediction, predictor: Predictor, options: DepthOptions) 
     }
     if options.point:
         facts["points"] = [_point(depth, x, y) for x, y in options.points()]
+    if len(options.point) == 2 and depth.kind == "metric":
+        facts["length"] = _length(prediction, predictor, options.points())
     return facts
 
 
@@ -168,6 +172,17 @@ def _point(depth: DepthMap, x: float, y: float) -> dict[str, Any]:
             xyz = depth.camera.unproject([[x, y]], [z])[0]
             found["xyz"] = [_rounded(float(value)) for value in xyz]
     return found
+
+
+def _length(prediction: Prediction, predictor: Predictor, ends: list[tuple[float, float]]) -> dict[str, Any]:
+    """The length between two points with its uncertainty, or why there is none."""
+    ruler = Ruler(prediction.depth, predictor.info.depth_errors or DEFAULT_ERRORS)
+    first, second = ((math.floor(x), math.floor(y)) for x, y in ends)
+    try:
+        length = ruler.distance(first, second)
+    except DepthMapError as error:
+        return {"metres": None, "uncertainty": None, "reason": str(error)}
+    return {"metres": _rounded(length.metres), "uncertainty": _rounded(length.uncertainty), "reason": None}
 
 
 def _rounded(value: float) -> float:

@@ -35,7 +35,9 @@ class DepthOptions(BaseModel):
     colormap: Colormap = Field("Spectral_r", description="Colours of a picture.")
     bar: bool = Field(True, description="Scale bar beside a picture.")
     point: list[Point] = Field(
-        [], max_length=64, description="x,y in pixels of the answer's map; json tells their metres."
+        [],
+        max_length=64,
+        description="x,y in pixels of the answer's map; json tells their metres, and of two also the length.",
     )
 
     @model_validator(mode="after")

@@ -28,6 +28,7 @@ from onedepth.apps.web.settings import Settings
 from onedepth.apps.web.upload import FIELD, Budget, ClientDisconnect, read_upload
 from onedepth.errors import OneDepthError
 from onedepth.files.colormaps import colormap
+from onedepth.predict.depth_errors import DEFAULT_ERRORS
 from onedepth.predict.predictor import Predictor
 
 STATIC = Path(__file__).parent / "static"
@@ -127,6 +128,7 @@ def make_app(predictor: Predictor, settings: Settings | None = None) -> Guard:
             "version": info.version,
             "kind": info.kind,
             "licence": info.licence,
+            "depth_errors": [list(row) for row in info.depth_errors or DEFAULT_ERRORS],
             "max_upload_bytes": limits.upload_bytes,
             "max_pixels": limits.pixels,
             "onedepth": __version__,

@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import { Compare } from "./compare.js";
 import { DepthMap, digits } from "./depthmap.js";
-import { distance, FOCAL } from "./measure.js";
+import { atEdge, distance, FOCAL } from "./measure.js";
 import { fillBar, fillFacts, fillFocal, fillFormats } from "./panels.js";
 import { takePhoto } from "./webcam.js";
 
@@ -83,7 +83,7 @@ function measured(picked) {
     note.textContent = "This model knows no metres, only an order.";
     return "";
   }
-  const { value, spread } = distance(...points, map.facts.camera.focal_uncertainty);
+  const { value, spread } = distance(...points, map.facts.camera, state.limits?.depth_errors ?? [[0, 1, 0, 0]]);
   const text = digits(value) + map.unit;
   out.textContent = text;
   if (spread >= 0.005 * value) {
@@ -92,7 +92,8 @@ function measured(picked) {
     out.append(more);
   }
   const ends = points.map(point => digits(point[2]) + map.unit).join(" and ");
-  note.textContent = `Between places ${ends} away. ± is what the focal length leaves open; the model's own error comes on top.`;
+  const edge = picked.some(at => atEdge(map, at)) ? " A place lies at an edge: it may be of either side." : "";
+  note.textContent = `Between places ${ends} away; ± is one standard deviation, of model and focal length.${edge}`;
   return text;
 }
 
