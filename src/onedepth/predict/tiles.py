@@ -141,8 +141,8 @@ def fit_to(tile: Floats, guide: Floats, unit: float = 1.0) -> Floats:
     """Bring a tile to its part of the whole by the best a * tile + b, found by reweighted least squares.
 
     Tukey's biweight at 4.7 times the deviation (Beaton and Tukey, 1974) from a start by medians, and a
-    penalty on (a - 1)^2 that decides where the tile is flat. Pixels that the tile does not know are taken from the
-    guide.
+    penalty on (a - 1)^2 that decides where the tile is flat. Pixels that the tile does not know are taken
+    from the guide.
 
     Args:
         tile: float32 (h, w) log depth or affine disparity; NaN where unknown.
