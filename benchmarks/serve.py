@@ -136,7 +136,8 @@ def main() -> None:
         f"  protocol  {options.clients} clients, {width}x{height} JPEG to {options.format}, {workers} workers"
     )
     photo = jpeg((width, height))
-    bare = bare_rate(photo, workers, threads_per_worker(workers), max(1.0, options.seconds / 10))
+    alone = max(1.0, options.seconds / 10)
+    before = bare_rate(photo, workers, threads_per_worker(workers), alone)
 
     load, stop = Load(), threading.Event()
     with server(workers) as (url, process):
@@ -157,6 +158,8 @@ def main() -> None:
         stop.set()
         for client in clients:
             client.join()
+    after = bare_rate(photo, workers, threads_per_worker(workers), alone)
+    bare = Rate((before.photos + after.photos) / 2, (before.cpu + after.cpu) / 2)
     times = sorted(load.seconds[counted:]) or [0.0]
     middle, p99 = (1000 * times[int(part * len(times))] for part in (0.5, 0.99))
     print(f"  bare      {bare.photos:.2f} photos/s, {1000 * bare.cpu:.0f} ms of CPU per photo")
