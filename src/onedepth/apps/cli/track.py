@@ -1,0 +1,71 @@
+"""`onedepth track`: the path of a camera, in metres, from its pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onedepth.apps.cli._app import say
+
+
+def track(
+    frames: Annotated[
+        str,
+        typer.Argument(help="A video, a folder of frames, a scene folder or a manifest.", metavar="FRAMES"),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File for the path.")] = Path("path.txt"),
+    format: Annotated[
+        str, typer.Option(help="tum (time, place, quaternion) or kitti (3x4 matrices).")
+    ] = "tum",
+    depth: Annotated[
+        str,
+        typer.Option(
+            help="predicted; labels (true depth of the manifest); none: no metres, up to one unknown scale."
+        ),
+    ] = "predicted",
+    focal: Annotated[float | None, typer.Option(help="Focal length in pixels.", metavar="PX")] = None,
+    fov: Annotated[
+        float | None, typer.Option(help="Horizontal field of view in degrees.", metavar="DEG")
+    ] = None,
+    camera: Annotated[Path | None, typer.Option(help="Camera file, as in `onedepth predict`.")] = None,
+    camera_name: Annotated[str | None, typer.Option(help="Which camera of a COLMAP or KITTI file.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames per second; else the video's or manifest's.")
+    ] = None,
+    scene: Annotated[str | None, typer.Option(help="Scene of a manifest with several.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, coreml, ...")] = "auto",
+    noise: Annotated[float, typer.Option(help="Relative error expected of depth.")] = 0.05,
+) -> None:
+    """Follow the camera through a video: its path in metres, from features and depth (no loop closing).
+
+    Exit code: 0 every frame found, 1 some frames lost (their poses are guesses, and listed), 2 nothing done.
+    """
+    from onedepth.apps.cli import FAILED_SOME
+    from onedepth.apps.cli._predict_options import camera_chooser
+    from onedepth.apps.cli._progress import progress
+    from onedepth.errors import ConfigError
+    from onedepth.predict.predictor import load
+    from onedepth.track.frames import open_frames
+    from onedepth.track.run import depth_source, follow
+    from onedepth.track.tracker import TrackOptions
+    from onedepth.track.trajectory import WRITERS, write_trajectory
+
+    if format not in WRITERS:
+        raise ConfigError(f"--format {format}: unknown; expected one of {', '.join(WRITERS)}")
+    options = TrackOptions(noise=noise)
+    clip = open_frames(
+        frames, camera_of=camera_chooser(focal, fov, camera, camera_name), rate=fps, scene=scene
+    )
+    with progress("Following", len(clip), "frames/s") as advance:
+        found = follow(clip, depth_source(depth, lambda: load(model, device)), options, advance)
+    write_trajectory(found.trajectory, output, format)
+    unit = "units (scale unknown)" if found.scale_free else "m"
+    say(f"{output}: {len(clip)} frames, {found.trajectory.length:.2f} {unit}, {found.keys} key-frames")
+    lost = sorted(found.trajectory.lost)
+    if lost:
+        shown = ", ".join(map(str, lost[:12])) + (", ..." if len(lost) > 12 else "")
+        say(f"lost: {len(lost)} of {len(clip)} frames, whose poses are guesses: {shown}", err=True)
+        raise typer.Exit(FAILED_SOME)
