@@ -6,6 +6,7 @@ from network_cases import SMALL, images, network
 
 from onedepth.errors import ConfigError
 from onedepth.networks.depthnet import canonical_scale
+from onedepth.train.export import torch_reference
 
 
 def test_the_light_network_stays_light():
@@ -66,6 +67,43 @@ def test_what_cannot_be_built_is_one_clear_line(config, words):
     with pytest.raises(ConfigError, match=words) as error:
         network(**{"encoder": SMALL, **config})
     assert "\n" not in str(error.value)
+
+
+def test_metres_follow_the_focal_length_and_the_size_of_the_photo():
+    net = network(SMALL, input_sizes=((96, 64),), canonical_focal=50.0).eval()
+    photo, focal = images(height=128, width=192), torch.tensor([80.0, 120.0])
+    with torch.no_grad():
+        metres = net.metres(photo, focal)
+        assert metres.shape == (2, 1, 128, 192)
+        torch.testing.assert_close(net.metres(photo, 2 * focal), 2 * metres)
+        torch.testing.assert_close(net.metres(photo, torch.stack([focal / 2, 2 * focal], 1)), metres)
+        small = torch.nn.functional.interpolate(photo, (64, 96), mode="bilinear", antialias=True)
+        seen = net(small) * canonical_scale(focal / 2, 50.0)
+        torch.testing.assert_close(net.metres(small, focal / 2), seen)
+
+
+@pytest.mark.parametrize("canonical", ["cstm_label", "cstm_image"])
+def test_metres_are_those_of_the_model_file(canonical):
+    net = network(SMALL, canonical=canonical, canonical_focal=60.0).eval()
+    random = torch.Generator().manual_seed(3)
+    photo = torch.randint(0, 256, (70, 110, 3), dtype=torch.uint8, generator=random)
+    with torch.no_grad():
+        ours = net.metres(photo.movedim(2, 0)[None] / 255, torch.tensor([[90.0, 100.0]]))[0, 0]
+    torch.testing.assert_close(ours, torch_reference(net, photo, (90.0, 100.0)), rtol=0.01, atol=0)
+
+
+def test_metres_pass_gradients_to_photo_weights_and_focal_length():
+    net = network(SMALL).train()
+    photo, focal = images().requires_grad_(), torch.tensor([80.0, 90.0], requires_grad=True)
+    net.metres(photo, focal).log().mean().backward()
+    assert photo.grad.abs().sum() > 0
+    torch.testing.assert_close(focal.grad, 0.5 / focal.detach())
+    assert all(p.grad is not None for p in net.parameters())
+
+
+def test_a_focal_length_for_each_image_is_asked_for():
+    with pytest.raises(ConfigError, match=r"focal: found shape \(3,\), expected \(2,\) or \(2, 2\)"):
+        network(SMALL).metres(images(), torch.ones(3))
 
 
 def test_canonical_scale_is_one_focal_length_over_the_other():

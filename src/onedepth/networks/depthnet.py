@@ -67,6 +67,31 @@ class DepthNet(nn.Module):
         """
         return self.decode(self.encode(image))
 
+    def metres(self, image: Tensor, focal: Tensor) -> Tensor:
+        """Predict metres for images of any size and the cameras that took them; differentiable throughout.
+
+        What a model file does (Metric3D eq. 2): resize to an input size of the network, predict, scale by
+        f / f_c with the focal length at that size, and resize back.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1], upright and without lens distortion; any H and W.
+            focal: Focal lengths in pixels of these images: (B,), or (B, 2) as fx, fy.
+
+        Returns:
+            (B, 1, H, W) z-depth in metres, > 0.
+
+        Raises:
+            ConfigError: The focal lengths do not fit the batch.
+        """
+        batch, _, height, width = image.shape
+        if focal.shape not in ((batch,), (batch, 2)):
+            raise ConfigError(f"focal: found shape {tuple(focal.shape)}, expected ({batch},) or ({batch}, 2)")
+        focal = focal if focal.ndim == 1 else focal.prod(1).sqrt()
+        wide, high = self.config.input_size(width, height, float(focal.detach().log().mean().exp()))
+        seen = focal * math.sqrt(wide * high / (width * height))
+        depth = self(_resize(image, (high, wide))) * canonical_scale(seen, self.config.canonical_focal)
+        return _resize(depth, (height, width))
+
     def encode(self, image: Tensor) -> list[Tensor]:
         """Features (B, C_i, H / s_i, W / s_i) of an image as in `forward`, finest first."""
         features: list[Tensor] = self.encoder((image - self.mean) / self.std)
@@ -123,3 +148,8 @@ def canonical_scale(focal: Tensor, canonical_focal: float) -> Tensor:
         canonical_focal: Focal length of the canonical camera.
     """
     return (focal / canonical_focal).view(-1, 1, 1, 1)
+
+
+def _resize(values: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize (B, C, H, W) linearly to (height, width), without aliasing, as the graph of a model file does."""
+    return F.interpolate(values, size, mode="bilinear", align_corners=False, antialias=True)
