@@ -196,6 +196,21 @@ def test_what_is_no_photo_is_told_in_one_line(client: TestClient, send: dict[str
     assert "\n" not in answer.json()["error"]
 
 
+def test_a_format_that_cannot_hold_it_names_no_folder(client: TestClient) -> None:
+    answer = client.post(URL, params={"format": "glb"}, content=photo((1, 1)))
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("depth.glb: ")
+
+
+def test_a_full_disk_is_no_fault_of_the_client(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    answer = client.post(URL, content=photo())
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+
+
 def test_faults_of_ours_stay_in_the_log(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("secret")

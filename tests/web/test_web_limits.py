@@ -210,6 +210,8 @@ def test_clients_that_hang_up_are_not_worked_for(predictor: Predictor, gate: Gat
         wait_until(lambda: numbers(address, "onedepth_photos_pending") == 0)
         assert gate.begun == 1
         assert numbers(address, "onedepth_upload_bytes") == 0
+        text = httpx.get(f"{address.url}/metrics").text
+        assert 'onedepth_requests_total{path="/v1/depth",status="499"} 5.0' in text
         assert is_well(address)
 
 

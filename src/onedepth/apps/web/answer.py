@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from onedepth.apps.summary import summarise
+from onedepth.apps.web.errors import RequestError
 from onedepth.apps.web.options import DepthOptions
 from onedepth.camera import Camera
 from onedepth.depthmap import DepthMap
-from onedepth.errors import DepthMapError, ImageError
+from onedepth.errors import DepthFileError, DepthMapError, ImageError, OneDepthError
 from onedepth.files.depth_formats import FORMATS, write_depth
 from onedepth.files.image_kinds import open_image
 from onedepth.files.images import Photo, photo_from
@@ -68,6 +69,7 @@ def answer(predictor: Predictor, data: bytes, options: DepthOptions, max_pixels:
     Raises:
         OneDepthError: The photo cannot be read or is too large, the camera is impossible, or the format
             cannot hold the result.
+        RequestError: The temporary folder cannot be written.
     """
     start = time.perf_counter()
     photo = decode(data, max_pixels)
@@ -200,5 +202,11 @@ def _encoded(prediction: Prediction, options: DepthOptions) -> bytes:
         extra |= {"colormap": options.colormap, "bar": options.bar}
     with tempfile.TemporaryDirectory(prefix="onedepth-") as folder:
         path = Path(folder) / f"depth{FORMATS[options.format].ending}"
-        write_depth(prediction.depth, path, options.format, **extra)
+        try:
+            write_depth(prediction.depth, path, options.format, **extra)
+        except OneDepthError as error:
+            if isinstance(error.__cause__, OSError):  # a full disk is no fault of the client's
+                text = "the server cannot write its temporary files"
+                raise RequestError(503, text, {"Retry-After": "30"}) from error
+            raise DepthFileError(str(error).replace(str(path), path.name)) from error
         return path.read_bytes()
