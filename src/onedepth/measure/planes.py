@@ -26,7 +26,7 @@ _TRUST = 3.0  # times the median distance of the inliers
 _CANDIDATES = 4  # planes looked at for the floor
 _RIVAL = 0.25  # share of the best one's points that a lower plane needs to be the floor instead
 _UP = (0.0, -1.0, 0.0)
-_STEEPEST = 50.0  # degrees between the floor's normal and the photo's upward direction
+_STEEPEST = 60.0  # degrees between the floor's normal and the photo's upward direction
 _LEAST = 0.02  # share of the points that a floor holds at least
 
 
@@ -111,7 +111,7 @@ def fit_plane(
 
 
 def find_floor(depthmap: DepthMap, *, tolerance: float = TOLERANCE, edges: Mask | None = None) -> Plane:
-    """The floor: the lowest of the large planes that face up in the photo, to 50 degrees.
+    """The floor: the lowest of the large planes that face up in the photo, to 60 degrees.
 
     A table can hold more pixels than the floor below it, so up to four planes are looked for, each among the
     points that the ones before left over, and the one farthest below the camera wins if it has a quarter of
