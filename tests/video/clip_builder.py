@@ -28,6 +28,7 @@ def write_clip(
     times: Sequence[int] | None = None,
     rotation: int = 0,
     audio: str | None = None,
+    pixel_aspect: Fraction = Fraction(1),
 ) -> Path:
     """Write a clip; `times` in milliseconds, every 40 by default."""
     height, width = pictures[0].shape[:2]
@@ -36,6 +37,7 @@ def write_clip(
         video = container.add_stream("libx264", rate=25, options={"crf": "4", "preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = width, height, "yuv444p"
         video.codec_context.time_base = MILLISECOND
+        video.codec_context.sample_aspect_ratio = pixel_aspect
         if rotation:
             video.set_display_rotation(rotation)
         sound: Any = None if audio is None else container.add_stream(audio, rate=8000, layout="mono")

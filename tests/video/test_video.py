@@ -3,6 +3,7 @@
 import gc
 import weakref
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,12 @@ def test_frames_come_upright_and_in_time(tmp_path: Path) -> None:
         height, width = (n // 2 for n in pixels.shape[:2])
         bright = pixels[..., 0].reshape(2, height, 2, width).mean((1, 3))
         assert np.unravel_index(bright.argmax(), (2, 2)) == corner, rotation
+
+
+def test_pixels_become_square(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", _greys(9, 9), pixel_aspect=Fraction(3, 2))
+    with Clip(clip) as opened:
+        assert next(opened.frames()).pixels.shape == (48, 96, 3)
 
 
 def test_a_clip_knows_its_length(tmp_path: Path) -> None:

@@ -29,12 +29,15 @@ def is_video(path: str | os.PathLike[str]) -> bool:
     return os.path.splitext(os.fspath(path))[1].lower() in VIDEO_SUFFIXES
 
 
+_STRETCHES = (0.25, 4.0)  # widths of a pixel, in heights, that can be believed
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class VideoFrame:
     """One frame.
 
     Attributes:
-        pixels: uint8 (H, W, 3) RGB, upright.
+        pixels: uint8 (H, W, 3) RGB, upright, with square pixels.
         time: seconds from the beginning of the clip.
     """
 
@@ -181,13 +184,16 @@ class _Upright:
         self._base: Fraction = stream.time_base
         self._start = stream.start_time or 0
         self._rate = rate
+        # A camera has square pixels; clips of DVDs and of some camcorders say that theirs are not.
+        stretch = float(stream.sample_aspect_ratio or 1)
+        self._stretch = stretch if _STRETCHES[0] <= stretch <= _STRETCHES[1] else 1.0
         self._size: tuple[int, int] | None = None
         self._last: Fraction | None = None
         self.count = 0
 
     def __call__(self, frame: Any) -> VideoFrame:
         if self._size is None:
-            self._size = frame.width, frame.height
+            self._size = round(frame.width * self._stretch), frame.height
         width, height = self._size
         pixels = frame.to_ndarray(format="rgb24", width=width, height=height)
         turns = round((frame.rotation or 0) / 90) % 4
