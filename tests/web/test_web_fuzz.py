@@ -4,6 +4,7 @@
 """
 
 import os
+import struct
 
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -35,6 +36,14 @@ def test_mutated_images_get_an_answer(client: TestClient) -> None:
             assert "\n" not in answer.json()["error"]
     assert min(statuses.values()) > COUNT / 20  # the mutations are neither harmless nor all deadly
     assert client.get("/healthz").status_code == 200
+
+
+def test_a_frame_larger_than_its_picture_is_told(client: TestClient) -> None:
+    screen = struct.pack("<6sHHBBB", b"GIF89a", 8, 8, 0x80, 0, 0) + bytes(6)
+    frame = struct.pack("<cHHHHB", b",", 0, 0, 40_000, 40_000, 0)
+    answer = client.post("/v1/depth", content=screen + frame + b"\x02\x02\x44\x01\0;")
+    assert answer.status_code == 400
+    assert "pixels" in answer.json()["error"]
 
 
 def test_the_api_keeps_to_its_description(predictor: Predictor) -> None:
