@@ -49,7 +49,7 @@ def write_clip(
         if sound is not None:
             size = sound.codec_context.frame_size or 320
             layout = sound.codec_context.format.name
-            for start in range(0, 8 * times[-1], size):
+            for start in range(8 * times[0], 8 * times[-1], size):
                 wave = np.sin(np.arange(start, start + size) / 3.0)[None]
                 samples = wave.astype(np.float32) if "flt" in layout else (9000 * wave).astype(np.int16)
                 piece = av.AudioFrame.from_ndarray(samples, layout, "mono")
@@ -72,3 +72,14 @@ def decoded(path: Path) -> tuple[list[Pixels], list[float]]:
         frames = list(container.decode(video=0))
         times = [float(frame.time or 0) for frame in frames]
         return [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in frames], times
+
+
+def sound_begins(path: Path) -> float:
+    """Seconds from the first frame to the first packet of sound."""
+    with av.open(str(path)) as container:
+        first: dict[str, float] = {}
+        for packet in container.demux():
+            if packet.pts is not None and packet.size:
+                time = float(packet.pts * packet.time_base)
+                first[packet.stream.type] = min(time, first.get(packet.stream.type, time))
+    return first["audio"] - first["video"]

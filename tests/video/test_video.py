@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clip_builder import Pixels, decoded, packets, texture, write_clip
+from clip_builder import Pixels, decoded, packets, sound_begins, texture, write_clip
 
 from onedepth import Camera, DepthMap, Predictor
 from onedepth.errors import ConfigError, ImageError, OneDepthError
@@ -169,6 +169,16 @@ def test_sound_is_copied_packet_by_packet(
     assert len(stored) > 5
     assert packets(tmp_path / f"out.{suffix}", "audio") == stored
     assert result.sound is True
+
+
+@pytest.mark.parametrize("first", [0, 1400])
+def test_sound_stays_with_its_frames(tmp_path: Path, predictor: Predictor, first: int) -> None:
+    """Also where a clip does not begin at zero, as those of cameras and broadcasts."""
+    times = [first + 40 * number for number in range(20)]
+    clip = write_clip(tmp_path / "clip.mkv", [texture(48, 64)] * 20, times=times, audio="pcm_s16le")
+    result = predict_video(clip, tmp_path / "out.mkv", predictor)
+    assert result.seconds == pytest.approx(0.76)
+    assert sound_begins(tmp_path / "out.mkv") == pytest.approx(sound_begins(clip), abs=0.01)
 
 
 def test_sound_that_the_film_cannot_hold_is_left_out_and_said(tmp_path: Path, predictor: Predictor) -> None:

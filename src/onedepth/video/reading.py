@@ -116,6 +116,8 @@ class Clip:
     def packets(self, *, sound: bool = True) -> Iterator[VideoFrame | Any]:
         """Frames, and between them packets of sound as they are stored, in the order of the file.
 
+        Times of both count from the first frame.
+
         A clip that breaks off or is damaged ends early, and `damage` says why.
 
         Raises:
@@ -129,13 +131,21 @@ class Clip:
             for packet in self._container.demux(wanted):
                 if packet.stream is not self._stream:
                     if packet.dts is not None:
-                        yield packet
+                        yield self._from_first_frame(packet)
                     continue
                 yield from map(shaped, packet.decode())
         except (OSError, ValueError, EOFError, av.FFmpegError) as error:
             self.damage = _reason(error)
         if not shaped.count:
             raise ImageError(f"{self.path}: not a single frame can be decoded ({self.damage or 'empty'})")
+
+    def _from_first_frame(self, packet: Any) -> Any:
+        """Count the time of a packet from where frames are counted from, or sound would lag behind them."""
+        late = round((self._stream.start_time or 0) * self._stream.time_base / packet.time_base)
+        packet.dts -= late
+        if packet.pts is not None:
+            packet.pts -= late
+        return packet
 
     def sample(self, count: int) -> Iterator[VideoFrame]:
         """About `count` frames spread evenly over the clip: the key frames before evenly spaced times.
