@@ -40,6 +40,17 @@ def test_sides_of_an_edge_keep_their_own_normals():
     np.testing.assert_allclose(normals[:, 16:], np.broadcast_to([0.6, 0, -0.8], (24, 16, 3)), atol=1e-3)
 
 
+def test_rows_that_are_computed_apart_fit_together():
+    camera = Camera.from_focal(300.0, 20, 300)
+    values = np.random.default_rng(0).uniform(1, 2, (300, 20)).astype(np.float32)
+    normals, valid = surface_normals(DepthMap(values, "metric", camera))
+    turned = camera.crop(0, 100, 20, 60)
+    inner, has = surface_normals(DepthMap(values[100:160], "metric", turned))
+    assert valid.all()
+    assert has.all()
+    np.testing.assert_allclose(inner[1:-1], normals[101:159], atol=1e-5)
+
+
 def test_pixels_without_neighbours_have_no_normal():
     values = np.zeros((5, 5), np.float32)
     values[2, 2] = 1

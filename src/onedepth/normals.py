@@ -8,6 +8,8 @@ import numpy.typing as npt
 from onedepth.depthmap import DepthMap
 from onedepth.rasters import Floats, Mask
 
+_ROWS = 128  # computed together: bounds the float64 temporaries
+
 Points = npt.NDArray[np.float64]
 
 
@@ -27,20 +29,32 @@ def surface_normals(depthmap: DepthMap) -> tuple[Floats, Mask]:
     Raises:
         DepthMapError: No camera, or affine disparity.
     """
-    rays = depthmap.rays().astype(np.float64)
-    points = rays * depthmap.values[..., None]
-    solid = depthmap.valid & np.isfinite(rays[..., 2])
+    rays = depthmap.rays()
+    height, width = depthmap.shape
+    normals, valid = np.zeros((height, width, 3), np.float32), np.zeros((height, width), bool)
+    for top in range(0, height, _ROWS):
+        bottom = min(top + _ROWS, height)
+        band = slice(max(0, top - 1), min(bottom + 1, height))
+        inner = slice(top - band.start, bottom - band.start)
+        found, has = _normals(rays[band].astype(np.float64), depthmap.values[band], depthmap.valid[band])
+        normals[top:bottom], valid[top:bottom] = found[inner], has[inner]
+    return normals, valid
+
+
+def _normals(rays: Points, depth: Floats, mask: Mask) -> tuple[Points, Mask]:
+    """Normals of some rows of a map."""
+    points = rays * depth[..., None]
+    solid = mask & np.isfinite(rays[..., 2])
     across, has_across = _difference(points, solid)
     down, has_down = _difference(points.swapaxes(0, 1), solid.T)
     normals = np.cross(down.swapaxes(0, 1), across)
     length = np.linalg.norm(normals, axis=-1)
-    valid = has_across & has_down.T & (length > 0)
-    normals[valid] /= length[valid][:, None]
-    normals[~valid] = 0
+    valid: Mask = has_across & has_down.T & (length > 0)
     # Differences may run either way, so the sign is settled by the ray.
-    away = np.einsum("ijk,ijk->ij", normals, np.where(valid[..., None], rays, 0.0)) > 0
-    normals[away] *= -1
-    return normals.astype(np.float32), valid
+    away = np.einsum("ijk,ijk->ij", normals, rays) > 0
+    length[away] *= -1
+    normals = np.where(valid[..., None], normals / np.where(valid, length, 1.0)[..., None], 0.0)
+    return normals, valid
 
 
 def _difference(points: Points, solid: Mask) -> tuple[Points, Mask]:

@@ -36,9 +36,12 @@ def write_laz(
         DepthFileError: No valid pixel, or max_vertices < 1.
         DepthMapError: No camera, affine disparity, or an image of another size.
         OneDepthError: The file cannot be written.
-        ModuleNotFoundError: laspy is not installed.
+        ModuleNotFoundError: laspy, or lazrs for LAZ, is not installed.
     """
     laspy = importlib.import_module("laspy")
+    packed = path.suffix.lower() != ".las"
+    if packed:
+        importlib.import_module("lazrs")  # laspy's own word for its absence would not name the package
     points, colors = cloud(depthmap, image, max_vertices)
     if len(points) == 0:
         raise DepthFileError(f"{path}: the map has no valid pixel, so there is no point to write")
@@ -49,5 +52,5 @@ def write_laz(
     file.x, file.y, file.z = points.T.astype(np.float64)
     file.red, file.green, file.blue = colors.T.astype(np.uint16) * 257  # 8 to 16 bits: 255 becomes 65535
     buffer = io.BytesIO()
-    file.write(buffer, do_compress=path.suffix.lower() != ".las")
+    file.write(buffer, do_compress=packed)
     write_bytes(path, buffer.getvalue())
