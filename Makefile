@@ -38,7 +38,11 @@ demo: $(DEMO_ENV)/.installed  ## predict depth for examples/ with the base insta
 
 .PHONY: test
 test: $(ENV)/.installed  ## run the whole test suite; ARGS="tests/test_camera.py -x" for a part
-	$(ENV)/bin/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(ENV)/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+.PHONY: docs
+docs: $(ENV)/.installed  ## build the documentation with the API reference in site/; whatever is doubtful is an error
+	NO_MKDOCS_2_WARNING=1 $(ENV)/bin/python -m mkdocs build --quiet
 
 .PHONY: lint
 lint: $(ENV)/.installed  ## check style and imports
@@ -80,5 +84,5 @@ soak: $(ENV)/.installed  ## predict for ten minutes in one process and watch mem
 
 .PHONY: clean
 clean:  ## remove environments and everything that was built
-	rm -rf $(ENV) $(DEMO_ENV) demo dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(ENV) $(DEMO_ENV) demo dist build site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -151,5 +151,5 @@ def canonical_scale(focal: Tensor, canonical_focal: float) -> Tensor:
 
 
 def _resize(values: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize (B, C, H, W) linearly to (height, width), without aliasing, as the graph of a model file does."""
+    """Resize (B, C, H, W) linearly to (height, width), without aliasing, as a model file does."""
     return F.interpolate(values, size, mode="bilinear", align_corners=False, antialias=True)

@@ -25,6 +25,8 @@ _EXTRAS = {  # extra of the package -> modules it installs
     ),
     "data": ("av", "fsspec", "h5py", "pyarrow"),
     "eval": ("scipy",),
+    "geometry": ("open3d", "rerun", "laspy"),
+    "serve": ("fastapi", "uvicorn", "multipart", "prometheus_client"),
     "ray": ("ray",),
 }  # fmt: skip
 
