@@ -13,22 +13,26 @@ SMALLEST = {
     "throughput.py": ["--times", "1", "--photos", "2", "--slow-photos", "2"],
     "training.py": ["--steps", "5", "--size", "64", "64"],
     "soak.py": ["--minutes", "0", "--photos", "1"],
+    "serve.py": ["--seconds", "4", "--size", "64", "48"],
     "losses.py": ["--size", "1", "64", "96", "--repeat", "1", "--only", "silog"],
     "metric_losses.py": ["--batch", "1", "--repeat", "1"],
     "mixing.py": ["--steps", "4", "--sources", "2"],
     "evaluate.py": ["--images", "2"],
     "stereo.py": [],
+    "measure.py": [],
 }
 RESULTS = {
     "cold_start.py": "import onedepth",
     "throughput.py": "photos/s",
     "training.py": "optimiser",
     "soak.py": "ratio",
+    "serve.py": "latency",
     "losses.py": "silog",
     "metric_losses.py": "together",
     "mixing.py": "2 sources",
     "evaluate.py": "images/s",
     "stereo.py": "left out",
+    "measure.py": "left out",
 }
 
 
