@@ -4,8 +4,8 @@ Clients ask `onedepth serve`, a process of its own on loopback, one photo after 
 what `Predictor.run` needs for the same pixels, with as many at a time as the server has workers. Two ratios:
 seconds per photo, which holds HTTP, decoding, encoding and the clients, who share the machine; and CPU
 seconds per photo of the server's process alone, which other work on the machine disturbs less. The run fails
-at an answer that is not 200, or when the server needs more memory at the end than at half-time, if the run is a
-minute or longer.
+at an answer that is not 200, or, if it lasts a minute or longer, when the server needs more memory at the end
+than at half-time.
 """
 
 import argparse
