@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 
 from onedepth import DepthMap
 from onedepth.apps.cli import app
+from onedepth.apps.cli._eval_files import Files
 from onedepth.apps.cli._progress import progress
+from onedepth.errors import ConfigError
 from onedepth.evaluate.protocol import load_protocol
 from tiny_model import metres
 
@@ -128,6 +130,61 @@ def test_what_cannot_work_is_refused_in_one_line_before_the_first_image(
     assert run.code == 2
     assert len(run.errors) == 1
     assert message in run.errors[0]
+
+
+_WRITTEN = {"-o": "r.json", "--report": "r.html", "--per-image": "r.csv"}
+
+
+@pytest.mark.parametrize("option", _WRITTEN)
+def test_files_are_replaced_only_when_asked(
+    data: Path, tiny_model: Path, tmp_path: Path, option: str
+) -> None:
+    path = tmp_path / _WRITTEN[option]
+    words = ("--model", tiny_model, "--data", data, "--protocol", "kitti-odometry", option, path)
+    assert Run(*words).code == 0
+    before = path.read_bytes()
+    path.write_bytes(before + b"\n")
+    run = Run(*words)
+    assert (run.code, len(run.errors)) == (2, 1)
+    assert "exists; --overwrite replaces it" in run.errors[0]
+    assert path.read_bytes() == before + b"\n"
+    assert Run(*words, "--overwrite").code == 0
+    assert not path.read_bytes().endswith(b"\n\n")
+
+
+def test_inputs_and_files_of_other_programs_are_never_replaced(
+    data: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    scene, twice = data / "scene.json", tmp_path / "r.html"
+    manifest = tmp_path / "set.jsonl"
+    manifest.write_text("{}")
+    words = ["--model", tiny_model, "--protocol", "kitti-odometry", "--overwrite"]
+    for more, message in (
+        (("--data", data, "-o", scene), "is no result of `onedepth eval`"),
+        (("--data", manifest, "-o", manifest), "is an input of this run"),
+        (("--data", data, "-o", tiny_model), "is an input of this run"),
+        (("--data", data, "-o", twice), "expected a name that ends in .json"),
+        (("--data", data, "--report", tmp_path / "r.json"), "expected a name that ends in .html"),
+    ):
+        run = Run(*words, *more)
+        assert (run.code, len(run.errors)) == (2, 1)
+        assert message in run.errors[0]
+    assert json.loads(scene.read_text())["frames"]
+    assert manifest.read_text() == "{}"
+
+
+def test_two_options_cannot_name_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    with pytest.raises(ConfigError, match="is also the file of --output"):
+        Files(path, tmp_path / "." / "r.json", None).check([], overwrite=True)
+
+
+def test_verifying_takes_nothing_else(data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    Run("--model", tiny_model, "--data", data, "--protocol", "kitti-odometry", "-o", path)
+    run = Run("--verify", path, "--model", tiny_model)
+    assert run.code == 2
+    assert "takes models, data and protocol from the result" in run.errors[0]
 
 
 def test_disparity_is_refused_with_an_explanation(data: Path, tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from onedepth.apps.cli._app import report_error, say
+from onedepth.apps.cli._eval_files import Files
 from onedepth.apps.cli._progress import progress
 from onedepth.errors import ConfigError
 from onedepth.evaluate import markdown, result
 from onedepth.evaluate.loading import Selection, open_data
 from onedepth.evaluate.models import Model, open_models
 from onedepth.evaluate.models.opening import adapter_names
-from onedepth.evaluate.per_image import check_suffix, write_per_image
+from onedepth.evaluate.per_image import write_per_image
 from onedepth.evaluate.protocol import Protocol, accepted, load_protocol, protocol_names
 from onedepth.evaluate.run import Outcome, evaluate
 from onedepth.evaluate.summary import Duel, Line, summarise
@@ -70,23 +71,6 @@ class Asked:
                 )
         setting = result.Setting(result.portable(str(data)), stride, limit, _command(), device)
         return cls(opened, records, chosen, setting)
-
-
-@dataclass(frozen=True)
-class Files:
-    """What is to be written; checked before anything is computed."""
-
-    result: Path | None
-    report: Path | None
-    per_image: Path | None
-
-    def __post_init__(self) -> None:
-        if self.per_image is not None:
-            check_suffix(self.per_image)
-        paths = {"--output": self.result, "--report": self.report, "--per-image": self.per_image}
-        for option, path in paths.items():
-            if path is not None and not path.absolute().parent.is_dir():
-                raise ConfigError(f"{option} {path}: its folder does not exist; create it first")
 
 
 def run(asked: Asked, files: Files, form: str) -> Done:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from onedepth.apps.cli import FAILED, FAILED_SOME
+from onedepth.errors import ConfigError
 
 
 class Form(StrEnum):
@@ -40,6 +41,7 @@ def eval(
         Path | None, typer.Option(help="HTML page: best, median and worst images, errors by depth.")
     ] = None,
     per_image: Annotated[Path | None, typer.Option(help="All numbers, .csv or .parquet.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of an earlier run.")] = False,
     form: Annotated[Form, typer.Option("--format", help="How the summary is printed.")] = Form.table,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ... (see `onedepth doctor`).")] = "auto",
     verify: Annotated[
@@ -55,14 +57,28 @@ def eval(
     Images without a number are counted and named. Exit code: 0 all images scored or rightly without truth,
     1 some failed (or --verify found a difference), 2 nothing could be scored.
     """
+    from onedepth.apps.cli import _eval_files as written
     from onedepth.apps.cli import _eval_run as given
 
+    specs = models or []
+    files = written.Files(output, report, per_image)
     if list_them:
         given.print_protocols()
     elif verify is not None:
+        _check_alone(models, data, protocol, output, report, per_image)
         raise typer.Exit(0 if given.check(verify, sample) else FAILED_SOME)
     else:
-        asked = given.Asked.of(models or [], data, protocol, device=device, stride=stride, limit=limit)
-        files = given.Files(output, report, per_image)
+        files.check(written.inputs_of(specs, data, protocol), overwrite=overwrite)
+        asked = given.Asked.of(specs, data, protocol, device=device, stride=stride, limit=limit)
+        files.check((file for model in asked.models for file in model.files), overwrite=overwrite)
         outcome = given.run(asked, files, form.value)
         raise typer.Exit({"all": 0, "some": FAILED_SOME, "none": FAILED}[outcome])
+
+
+def _check_alone(*others: object) -> None:
+    """`--verify` takes models, data and protocol from the result; what else is asked would be ignored."""
+    if any(others):
+        raise ConfigError(
+            "--verify takes models, data and protocol from the result and writes nothing; leave out --model, "
+            "--data, --protocol, --output, --report and --per-image"
+        )
