@@ -107,9 +107,15 @@ def test_files_that_are_no_video_are_named(tmp_path: Path) -> None:
         records("video", tmp_path)
 
 
-def test_frames_without_time_stamps_are_refused_with_a_remedy(tmp_path: Path) -> None:
-    _video(tmp_path / "clip.mp4", np.arange(4) / 30, codec="libx264", container_format="h264")
-    with pytest.raises(DataError, match=r"clip\.mp4: has frames without time stamps; make a plain copy"):
+@pytest.mark.parametrize(("codec", "kind"), [("libx264", "h264"), ("mpeg4", "m4v")])
+def test_raw_streams_without_time_stamps_are_refused_with_a_remedy(
+    codec: str, kind: str, tmp_path: Path
+) -> None:
+    """FFmpeg gives frames of m4v invented times, 25 per second."""
+    _video(tmp_path / f"clip.{kind}.mp4", np.arange(4) / 30, codec=codec, container_format=kind)
+    with pytest.raises(
+        DataError, match=rf"mp4: has frames without time stamps \(a raw {kind} stream.*ffmpeg -r RATE"
+    ):
         records("video", tmp_path)
 
 

@@ -330,6 +330,47 @@ def test_films_without_times_are_counted_with_a_given_rate(tmp_path):
     assert [record.time for record in records(tmp_path / "out")] == [0, 0.5]
 
 
+def test_a_raw_stream_with_invented_times_needs_a_rate_too(tmp_path):
+    import av
+
+    raw = tmp_path / "clip.m4v"
+    with av.open(str(raw), "w", format="m4v") as target:
+        stream = target.add_stream("mpeg4", rate=8)
+        stream.width, stream.height, stream.pix_fmt = 640, 192, "yuv420p"
+        stream.bit_rate = 20_000_000
+        for _ in range(8):
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(beside(*GOOD[:2]), "rgb24")))
+        target.mux(stream.encode(None))
+    arguments = (raw, "-o", tmp_path / "out", "--layout", "side-by-side", "--fps", 2)
+    without = Run("from-video", *arguments)
+    assert without.code == 2
+    assert "a raw m4v stream" in without.err
+    assert "--rate" in without.err
+    assert Run("from-video", *arguments, "--rate", 8).code == 0
+    assert [record.time for record in records(tmp_path / "out")] == [0, 0.5]
+
+
+def test_a_raw_stream_whose_header_was_left_behind_is_explained(tmp_path):
+    import av
+
+    with av.open(str(tmp_path / "film.mp4"), "w") as target:
+        stream = target.add_stream("mpeg4", rate=8)
+        stream.width, stream.height, stream.pix_fmt = 640, 192, "yuv420p"
+        target.mux(stream.encode(av.VideoFrame.from_ndarray(beside(*GOOD[:2]), "rgb24")))
+        target.mux(stream.encode(None))
+    raw = tmp_path / "clip.m4v"
+    with av.open(str(tmp_path / "film.mp4")) as source, av.open(str(raw), "w", format="m4v") as target:
+        copied = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = copied
+                target.mux(packet)
+    run = Run("from-video", raw, "-o", tmp_path / "out", "--layout", "side-by-side", "--rate", 8)
+    assert run.code == 2
+    assert "without the header" in run.err
+    assert "dump_extra" in run.err
+
+
 def test_what_is_no_film_is_named(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"no film" * 100)
     for path, reason in (

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from onedepth.errors import DataError
+from onedepth.manifest.decoders.video import raw_kind
 from onedepth.stereo.matching import Grey
 from onedepth.stereo.pairs import Pair
 from onedepth.stereo.shots import Chosen, Selection, select
@@ -89,8 +90,27 @@ def frames(path: Path, rate: float | None = None) -> Iterator[Frame]:
     with _opened(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
+        _check_raw(container, rate, path)
         for index, raw in enumerate(container.decode(stream)):
             yield Frame(_time(raw, index, rate, path), index, raw)
+
+
+def _check_raw(container: Any, rate: float | None, path: Path) -> None:
+    """Refuse a raw stream of unknown rate, and one whose headers a plain copy has left behind."""
+    kind = raw_kind(container)
+    if kind is None:
+        return
+    if rate is None:
+        raise DataError(
+            f"{path}: its frames have no time (a raw {kind} stream, which does not tell its rate); give the "
+            "frames per second with --rate"
+        )
+    if not container.streams.video[0].codec_context.width:
+        raise DataError(
+            f"{path}: a raw {kind} stream without the header that tells the size of its frames, so it cannot "
+            "be decoded; copy it again from the film it was made of: ffmpeg -i FILM -c copy -bsf:v dump_extra "
+            f"OUT.{kind}"
+        )
 
 
 def _time(raw: Any, index: int, rate: float | None, path: Path) -> float:

@@ -17,6 +17,9 @@ _BACK = (0, 16, 64, 1 << 40)
 """Frames before the wanted one from which on it is looked for; H.264 and H.265 reorder 16 at most."""
 
 
+_NO_TIME_STAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
+
+
 def read_frame(path: str, item: str, max_pixels: int) -> npt.NDArray[np.uint8]:
     """Decode a frame: seek to the key frame before it, then decode up to it.
 
@@ -89,6 +92,12 @@ def frame_times(path: str, stamp: int = 0) -> tuple[int, ...]:
         if not container.streams.video:
             raise DataError(f"{path}: has no picture in it, only {len(container.streams)} other streams")
         stream = container.streams.video[0]
+        kind = raw_kind(container)
+        if kind is not None:
+            raise DataError(
+                f"{path}: has frames without time stamps (a raw {kind} stream does not tell its rate); put it "
+                "into a container at the rate you know: ffmpeg -r RATE -i IN -c:v libx264 -crf 15 OUT.mp4"
+            )
         try:
             times = [packet.pts for packet in container.demux(stream) if packet.size]
         except (OSError, ValueError, EOFError) as error:
@@ -97,6 +106,14 @@ def frame_times(path: str, stamp: int = 0) -> tuple[int, ...]:
         what = "no frame" if not times else "frames without time stamps"
         raise DataError(f"{path}: has {what}; make a plain copy: ffmpeg -i IN -c:v libx264 -crf 15 OUT.mp4")
     return tuple(sorted(times))
+
+
+def raw_kind(container: Any) -> str | None:
+    """Format of a raw stream (m4v, h264, hevc, ...), or None for a container that stores time stamps.
+
+    FFmpeg counts the frames of raw streams at a guessed rate, mostly 25 per second: its times mean nothing.
+    """
+    return str(container.format.name) if container.format.flags & _NO_TIME_STAMPS else None
 
 
 def _container(file: Any, path: str) -> Any:
