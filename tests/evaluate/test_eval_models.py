@@ -284,6 +284,70 @@ def test_predictions_of_another_program_need_their_kind_and_scale(tmp_path: Path
     np.testing.assert_allclose(open_model(str(tmp_path / "theirs.yaml")).predict(view()), 2.0)
 
 
+def _save_foreign(path: Path, values: np.ndarray) -> None:
+    import cv2
+    import tifffile
+
+    integers = np.round(values).astype(np.uint16)
+    write = {
+        ".png": lambda: cv2.imwrite(str(path), integers),
+        ".npy": lambda: np.save(path, values[None]),
+        ".npz": lambda: np.savez(path, prediction=values),
+        ".pfm": lambda: cv2.imwrite(str(path), values.astype(np.float32)),
+        ".tiff": lambda: tifffile.imwrite(path, values.astype(np.float32)),
+    }
+    path.parent.mkdir(exist_ok=True)
+    write[path.suffix]()
+
+
+def _described_predictions(folder: Path, **changes: Any) -> str:
+    described = {"type": "predictions", "name": "theirs", "kind": "metric", "steps": "mm", "folder": "preds"}
+    (folder / "theirs.yaml").write_text(yaml.safe_dump(described | changes))
+    return str(folder / "theirs.yaml")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".npy", ".npz", ".pfm", ".tiff"])
+def test_plain_files_are_scored_with_a_description_and_refused_by_its_name_without(
+    tmp_path: Path, suffix: str
+) -> None:
+    truth = ramp()
+    _save_foreign(tmp_path / "preds" / f"000003{suffix}", np.round(truth * 1000))
+    with pytest.raises(OneDepthError, match=r"write theirs\.yaml with `type: predictions`") as caught:
+        open_model(str(tmp_path / "preds"))
+    assert "scale=" not in str(caught.value)
+    found = open_model(_described_predictions(tmp_path)).predict(view())
+    np.testing.assert_allclose(found, truth, atol=6e-4)
+
+
+def test_predicted_metric_disparity_is_inverted(tmp_path: Path) -> None:
+    _save_foreign(tmp_path / "preds" / "000003.npy", 1 / ramp())
+    described = _described_predictions(tmp_path, steps=1, quantity="disparity")
+    np.testing.assert_allclose(open_model(described).predict(view()), ramp(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("000003.npz", b"junk", "expected a ZIP archive of arrays"),
+        ("000003.npy", b"junk", "does not begin as one"),
+        ("000003.npy", None, "Python objects, which are never loaded"),
+    ],
+)
+def test_damaged_arrays_are_named_in_our_words(
+    tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    path = tmp_path / "preds" / name
+    path.parent.mkdir()
+    if content is None:
+        np.save(path, np.array([{}], object), allow_pickle=True)
+    else:
+        path.write_bytes(content)
+    for spec in (str(path.parent), _described_predictions(tmp_path)):
+        with pytest.raises(OneDepthError, match=message) as caught:
+            open_model(spec).predict(view())
+        assert "allow_pickle" not in str(caught.value)
+
+
 def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no depth file"):
         open_model(str(tmp_path))

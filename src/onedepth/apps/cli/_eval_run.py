@@ -135,7 +135,7 @@ def print_protocols() -> None:
 
 
 def _command() -> str:
-    words = [result.portable(word) for word in sys.argv[1:]]
+    words = [result.portable(word) for word in sys.argv[1:] if word != "--overwrite"]
     return " ".join(["onedepth", *(f'"{word}"' if "$" in word else shlex.quote(word) for word in words)])
 
 

@@ -160,7 +160,8 @@ class PredictionsAdapter(Strict):
         type: `predictions`.
         name: In tables.
         kind: Of the maps, which do not say it themselves.
-        steps: Steps per metre (or unit) of integer files, a number or a name such as `kitti`; 1 for floats.
+        steps: Steps per metre (or unit), a number or a name such as `mm`; 1 where numbers are metres.
+        quantity: Depth, or disparity (1/metres times `steps`); affine disparity is disparity anyhow.
         folder: Relative to this description; `--model DESCRIPTION=FOLDER` comes before it.
     """
 
@@ -168,6 +169,7 @@ class PredictionsAdapter(Strict):
     name: str
     kind: Kind
     steps: Positive | str
+    quantity: Literal["depth", "disparity"] = "depth"
     folder: str | None = None
 
 

@@ -84,7 +84,9 @@ def _open_adapter(spec: str, adapter: Adapter, target: Path, device: str) -> Mod
             spec, str(target), device, name=adapter.name, kind=adapter.kind, quantity=adapter.quantity
         )
     _check_folder(spec, target)
-    return open_predictions(spec, target, name=adapter.name, kind=adapter.kind, steps=adapter.steps)
+    return open_predictions(
+        spec, target, name=adapter.name, kind=adapter.kind, steps=adapter.steps, quantity=adapter.quantity
+    )
 
 
 def _folder(spec: str, path: str, device: str) -> Model:

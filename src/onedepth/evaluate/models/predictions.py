@@ -6,12 +6,13 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from onedepth.depthmap import DepthMap, Kind
-from onedepth.errors import DataError
-from onedepth.evaluate.models.base import Model, Raster, View
-from onedepth.files.depth_formats import read_depth
+from onedepth.depthmap import KINDS, DepthMap, Kind
+from onedepth.errors import DataError, DepthFileError
+from onedepth.evaluate.models.arrays import read_map
+from onedepth.evaluate.models.base import Model, Raster, View, depth_of
+from onedepth.files.depth_metadata import SCALES
 
-_SUFFIXES = (".npz", ".exr", ".tiff", ".tif", ".pfm", ".png")  # the most exact one of several wins
+_SUFFIXES = (".npz", ".npy", ".exr", ".tiff", ".tif", ".pfm", ".png")  # the most exact one of several wins
 _PICTURE = "_picture"
 _ASPECT = 0.02  # relative difference of aspect from which two rasters are not the same view
 
@@ -47,10 +48,32 @@ class _Folder:
 
     def read(self, path: Path) -> DepthMap:
         """The map in a file, which must be of the folder's kind."""
-        depth = read_depth(path, kind=self.kind if self.steps is not None else None, scale=self.steps)
+        try:
+            depth = read_map(path, self.kind if self.steps is not None else None, self.steps)
+        except DepthFileError as error:
+            if self.steps is None and _readable(path):
+                raise DataError(_says_not(path, self.folder)) from error
+            raise
         if self.kind is not None and depth.kind != self.kind:
             raise DataError(f"{path}: holds {depth.kind}, the other predictions of its folder {self.kind}")
         return depth
+
+
+def _readable(path: Path) -> bool:
+    """Whether a file is a map of another program, once somebody says what its numbers mean."""
+    try:
+        read_map(path, "affine_disparity", 1)
+    except DepthFileError:
+        return False
+    return True
+
+
+def _says_not(path: Path, folder: Path) -> str:
+    return (
+        f"{path}: does not say what its numbers mean; write theirs.yaml with `type: predictions`, `name: "
+        f"theirs`, `kind:` ({', '.join(KINDS)}), `steps:` (per metre: 1 for metres, or one of "
+        f"{', '.join(SCALES)}) and `folder: {folder.absolute()}`, and give --model theirs.yaml"
+    )
 
 
 def open_predictions(
@@ -60,6 +83,7 @@ def open_predictions(
     name: str | None = None,
     kind: Kind | None = None,
     steps: float | str | None = None,
+    quantity: str = "depth",
 ) -> Model:
     """A folder of depth files, searched with its sub-folders.
 
@@ -69,12 +93,14 @@ def open_predictions(
         name: In tables; the folder's name without it.
         kind: Of files that do not say it themselves.
         steps: Steps per metre of such files.
+        quantity: Depth; or disparity in 1/metres (times `steps`), which is inverted unless it is affine.
 
     Raises:
         DataError: There is no depth file.
         DepthFileError: The first one cannot be read, or does not say its kind.
     """
     found = _Folder(folder, kind, steps)
+    invert = quantity == "disparity" and kind != "affine_disparity"
     if not found.files:
         raise DataError(f"{folder}: holds no depth file ({', '.join(_SUFFIXES)})")
     if found.kind is None:
@@ -84,7 +110,8 @@ def open_predictions(
         path = found.find(view)
         depth = found.read(path)
         _check_aspect(path, depth, view)
-        return np.where(depth.valid, depth.values, np.float32(np.nan))
+        values = np.where(depth.valid, depth.values, np.float32(np.nan))
+        return depth_of(values) if invert else values
 
     return Model(name or folder.name, found.kind, spec, tuple(sorted(found.files.values())), predict)
 
