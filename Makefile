@@ -76,11 +76,14 @@ dist: $(ENV)/.installed  ## build sdist and wheel, install the wheel in a bare e
 
 .PHONY: bench
 bench: $(ENV)/.installed  ## measure speed and memory against rivals (quiet machine, please)
-	@for file in benchmarks/[!_]*.py; do case "$$file" in */soak.py|*/curves.py|*/stereo.py) continue;; esac; $(ENV)/bin/python "$$file" || exit 1; done
+	@for file in benchmarks/[!_]*.py; do case "$$file" in */soak.py|*/curves.py|*/stereo.py|*/video.py|*/measure.py|*/odometry.py|*/serve.py) continue;; esac; $(ENV)/bin/python "$$file" || exit 1; done
 
 .PHONY: soak
-soak: $(ENV)/.installed  ## predict for ten minutes in one process and watch memory and open files; ARGS="--minutes 60"
+soak: $(ENV)/.installed  ## photos, a long film and the server for ten minutes each, watching memory; ARGS="--minutes 60" for the photos
 	$(ENV)/bin/python benchmarks/soak.py $(ARGS)
+	$(ENV)/bin/python benchmarks/video.py memory
+	$(ENV)/bin/python benchmarks/serve.py --seconds 120
+	ONEDEPTH_FUZZ_IMAGES=1000 ONEDEPTH_LOAD_SECONDS=120 $(ENV)/bin/python -m pytest tests/web/test_web_fuzz.py tests/web/test_web_load.py
 
 .PHONY: clean
 clean:  ## remove environments and everything that was built

@@ -357,3 +357,11 @@ def test_truncated_pil_image_is_an_image_error(tmp_path: Path) -> None:
     whole = _save(tmp_path / "whole.jpg", noise, quality=95).read_bytes()
     with pytest.raises(ImageError, match="damaged or incomplete"):
         photo_from(Image.open(io.BytesIO(whole[: len(whole) // 2])))
+
+
+def test_a_frame_that_claims_a_gigantic_size_is_refused(tmp_path: Path) -> None:
+    screen = struct.pack("<6sHHBBB", b"GIF89a", 8, 8, 0x80, 0, 0) + bytes(6)
+    frame = struct.pack("<cHHHHB", b",", 0, 0, 40_000, 40_000, 0)
+    (tmp_path / "bomb.gif").write_bytes(screen + frame + b"\x02\x02\x44\x01\0;")
+    with pytest.raises(ImageError, match=r"bomb\.gif.*pixels"):
+        read_photo(tmp_path / "bomb.gif")

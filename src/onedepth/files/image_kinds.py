@@ -29,11 +29,18 @@ IMAGE_SUFFIXES = frozenset(f".{suffix}" for suffix in _SUFFIXES)
 
 READABLE = "JPEG, PNG, WebP, TIFF, HEIC, AVIF, GIF, BMP or PPM"
 
-DECODE_ERRORS = (
+_DECODE_ERRORS = (
     OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RuntimeError,
     MemoryError, AttributeError, AssertionError, struct.error, zlib.error,
 )  # fmt: skip
-"""What Pillow's decoders raise on damaged files."""
+
+
+def decode_errors() -> tuple[type[Exception], ...]:
+    """What Pillow's decoders raise on damaged files, and on frames that claim a gigantic size."""
+    from PIL import Image
+
+    return (*_DECODE_ERRORS, Image.DecompressionBombError)
+
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -99,7 +106,7 @@ def open_image(file: IO[bytes], path: Path) -> Image:
     file.seek(0)
     try:
         return _factory(kind)(file, os.fspath(path))
-    except DECODE_ERRORS as error:
+    except decode_errors() as error:
         raise ImageError(f"damaged or incomplete {kind} image ({error_text(error)})") from error
 
 

