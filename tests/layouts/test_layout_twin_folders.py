@@ -78,6 +78,62 @@ def test_scenes_and_splits_are_folders(tmp_path: Path) -> None:
         listed(tmp_path, LayoutOptions(split="test"))
 
 
+def test_folders_in_the_twins_are_splits_too(tmp_path: Path) -> None:
+    twins(tmp_path / "set", "train/1", "train/kitchen/2", "validation/3", "4", "attic/5")
+    records = listed(tmp_path / "set")
+    assert {(r.id, r.scene, r.split) for r in records} == {
+        ("set/train/1", "set/train", "train"),
+        ("set/train/kitchen/2", "set/train/kitchen", "train"),
+        ("set/validation/3", "set/validation", "validation"),
+        ("set/4", "set", None),
+        ("set/attic/5", "set/attic", None),
+    }
+    only = listed(tmp_path / "set", LayoutOptions(scale=0.1, split="validation"))
+    assert [r.id for r in only] == ["set/validation/3"]
+    with pytest.raises(ConfigError, match="--split is 'test', the folders' are: none, train, validation"):
+        listed(tmp_path / "set", LayoutOptions(split="test"))
+
+
+def _floats(path: Path) -> None:
+    values = np.full((HEIGHT, WIDTH), 2.5, np.float32)
+    photo(path.parent.parent / "images" / f"{path.stem}.jpg")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    match path.suffix:
+        case ".npy":
+            np.save(path, values)
+        case ".npz":
+            np.savez(path, depth=values)
+        case ".pfm":
+            path.write_bytes(b"Pf\n8 6\n-1\n" + values.tobytes())
+        case ".tiff":
+            cv2.imwrite(str(path), values)
+        case _:
+            path.write_bytes(b"only looked at when it is loaded")
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "exr", "pfm", "tiff"])
+@pytest.mark.parametrize("name", ["mm", None])
+def test_the_scale_of_whole_numbers_leaves_floats_beside_them(
+    name: str | None, suffix: str, tmp_path: Path
+) -> None:
+    _floats(twins(tmp_path, "2") / f"depth/1.{suffix}")
+    floats, steps_ = listed(tmp_path, LayoutOptions(scale=0.001, scale_name=name))
+    assert floats.label is not None
+    assert steps_.label is not None
+    assert (floats.label.scale, steps_.label.scale) == (1.0, 0.001)
+
+
+def test_where_all_are_floats_a_number_scales_and_a_name_is_refused(tmp_path: Path) -> None:
+    _floats(tmp_path / "depth/1.npy")
+    (record,) = listed(tmp_path, LayoutOptions(scale=0.01))
+    assert record.label is not None
+    assert record.label.scale == 0.01
+    with pytest.raises(
+        ConfigError, match=r"1\.npy: holds floating point.*leave out --scale mm.*--scale 0.001"
+    ):
+        listed(tmp_path, LayoutOptions(scale=0.001, scale_name="mm"))
+
+
 @pytest.mark.parametrize(("photos", "labels"), [*zip(PHOTOS, LABELS, strict=True), ("RGB", "Depth")])
 def test_folders_have_one_of_the_usual_names(photos: str, labels: str, tmp_path: Path) -> None:
     assert len(listed(twins(tmp_path, "1", photos=photos, labels=labels))) == 1

@@ -19,6 +19,7 @@ class LayoutOptions:
         quantity: Depth, distance or disparity, where the layout leaves it open.
         encoding: How labels are stored, where the layout leaves it open.
         scale: Metres (or units) per stored step, where the layout leaves it open.
+        scale_name: Which usual scale of whole numbers was named (`mm`), if `scale` was given by name.
         camera: Camera of every image, where the layout holds none.
     """
 
@@ -27,6 +28,7 @@ class LayoutOptions:
     quantity: Quantity | None = None
     encoding: Encoding | None = None
     scale: float | None = None
+    scale_name: str | None = None
     camera: Camera | None = None
 
 

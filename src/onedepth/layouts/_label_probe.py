@@ -1,6 +1,7 @@
 """What a label file claims by its header: size, and whether it counts in steps; no raster is decoded."""
 
 import struct
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +48,48 @@ def probe_label(path: Path, encoding: Encoding) -> Probe:
     """
     look = _PROBES.get(encoding)
     return Probe(None) if look is None else look(path)
+
+
+def holds_floats(path: Path, encoding: Encoding) -> bool:
+    """Whether a label holds floating point numbers; False where it counts in steps, or nobody can tell.
+
+    Raises:
+        DataError: The file is missing, or not what its encoding says.
+    """
+    if encoding == "npy":
+        return not _npy(path).bits
+    if encoding == "npz":
+        return _npz_floats(path)
+    return _tiff_floats(path) if encoding == "tiff" else encoding in _FLOATS
+
+
+_FLOATS: tuple[Encoding, ...] = ("exr", "pfm", "dpt", "float32")
+
+
+def _npz_floats(path: Path) -> bool:
+    """Whether all rasters of an archive are floating point; only their headers are read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            kinds = []
+            for name in archive.namelist():
+                with archive.open(name) as file:
+                    major, _ = np.lib.format.read_magic(file)
+                    read = np.lib.format.read_array_header_1_0
+                    shape, _, dtype = (read if major == 1 else np.lib.format.read_array_header_2_0)(file)
+                    kinds += [dtype.kind] if len(shape) == 2 and min(shape) > 4 else []
+            return bool(kinds) and set(kinds) <= {"f", "b"}
+    except (OSError, ValueError, EOFError, SyntaxError, RuntimeError, zipfile.BadZipFile):
+        return False  # what is wrong is said when it is loaded
+
+
+def _tiff_floats(path: Path) -> bool:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            return picture.mode == "F"
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return False  # likewise
 
 
 def _head(path: Path) -> bytes:

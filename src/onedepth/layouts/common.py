@@ -32,7 +32,7 @@ def accept_only(options: LayoutOptions, layout: str, *used: str) -> None:
     if options.scale is not None and not 0 < options.scale < math.inf:
         raise ConfigError(f"--scale is {options.scale}, expected metres (or units) per stored step, > 0")
     for field in fields(options):
-        if field.name not in used and getattr(options, field.name) is not None:
+        if field.name not in (*used, "scale_name") and getattr(options, field.name) is not None:
             takes = ", ".join(f"--{name}" for name in used) or "none"
             raise ConfigError(
                 f"--{field.name} was given, but the layout {layout} fixes it; leave it out (it takes {takes})"

@@ -1,26 +1,28 @@
 """A folder of photos and a folder of depth with files of the same names, wherever they lie below the root.
 
     ROOT/images/kitchen/1.jpg   ROOT/depth/kitchen/1.png          or ROOT/train/images ..., ROOT/desk/rgb ...
+    ROOT/images/train/1.jpg     ROOT/depth/train/1.png            a split as well
     ROOT/camera.json            camera of all images (or --camera), in OneDepth's own format
 
 Names of the folders: `PHOTOS` and `LABELS` below. The suffix tells how labels are stored; a 16-bit PNG counts
-in steps, so `--scale` has to say how long one is.
+in steps, so `--scale` has to say how long one is. Floating point beside whole numbers is taken for metres,
+whatever the scale; where all labels are floating point a number scales them, and a name (`mm`) is refused.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from onedepth.camera import Camera
 from onedepth.checks import shown
 from onedepth.errors import CameraError, ConfigError, DataError
 from onedepth.layouts import LayoutOptions
-from onedepth.layouts._label_probe import Probe, probe_image, probe_label
+from onedepth.layouts._label_probe import Probe, holds_floats, probe_image, probe_label
 from onedepth.layouts.common import locate, pair
 from onedepth.layouts.walking import PHOTOS as PHOTO_SUFFIXES
 from onedepth.layouts.walking import data_root, files_in, folders_in, walk
 from onedepth.manifest.decoders import BY_SUFFIX
-from onedepth.manifest.record import Label, LabelKind, Record
+from onedepth.manifest.record import Encoding, Label, LabelKind, Record
 
 PHOTOS = ("images", "image", "rgb", "color", "colour", "img", "imgs", "photos")
 LABELS = ("depth", "depths", "depth_gt", "gt", "labels", "label", "disparity", "disparities")
@@ -44,10 +46,11 @@ def read(root: Path, options: LayoutOptions) -> Iterator[Record]:
             f"{root}: no folder of photos beside one of depth in it; expected one of {', '.join(PHOTOS[:4])} "
             f"beside one of {', '.join(LABELS[:4])}"
         )
-    chosen = [twin for twin in twins if options.split in (None, twin.split)]
+    chosen = [twin for twin in twins if options.split is None or options.split in twin.splits]
     if not chosen:
-        has = ", ".join(sorted({twin.split or "none" for twin in twins}))
+        has = ", ".join(sorted({split or "none" for twin in twins for split in twin.splits}))
         raise ConfigError(f"--split is {options.split!r}, the folders' are: {has}")
+    options = _for_floats(chosen, options)
     return (record for twin in chosen for record in _records(twin, options))
 
 
@@ -66,6 +69,18 @@ class _Twin:
         below = self.photos.parent.relative_to(self.root).as_posix()
         return self.root.name if below == "." else below
 
+    @property
+    def splits(self) -> set[str | None]:
+        """Splits of the pairs; those of folders above come before those of folders in the twins."""
+        inner = {folder.name for folder in folders_in(self.photos, root=self.root)}
+        found = {name for name in inner if name.lower() in SPLITS}
+        return {self.split} if self.split or not found else {*found, None}
+
+    def split_of(self, key: str) -> str | None:
+        """Split of a pair, by the path of its files in the twins."""
+        first, slash, _ = key.partition("/")
+        return self.split or (first if slash and first.lower() in SPLITS else None)
+
 
 def _twins(root: Path) -> Iterator[_Twin]:
     for folder in walk(root):
@@ -78,9 +93,8 @@ def _twins(root: Path) -> Iterator[_Twin]:
 
 
 def _records(twin: _Twin, options: LayoutOptions) -> Iterator[Record]:
-    images = _by_name(twin.photos, twin.root, PHOTO_SUFFIXES)
-    suffixes = tuple(BY_SUFFIX) if options.encoding is None else ("",)
-    labels = _by_name(twin.labels, twin.root, suffixes)
+    images = _of_split(_by_name(twin.photos, twin.root, PHOTO_SUFFIXES), twin, options)
+    labels = _label_files(twin, options)
     if not labels and images:
         _explain_no_labels(twin)
     found = options.camera or _camera_file(twin)
@@ -97,8 +111,43 @@ def _records(twin: _Twin, options: LayoutOptions) -> Iterator[Record]:
             label=_label(label, image, size, options),
             camera=found,
             scene=f"{twin.scene}/{folder}".rstrip("/"),
-            split=twin.split,
+            split=twin.split_of(key),
         )
+
+
+def _label_files(twin: _Twin, options: LayoutOptions) -> dict[str, Path]:
+    suffixes = tuple(BY_SUFFIX) if options.encoding is None else ("",)
+    return _of_split(_by_name(twin.labels, twin.root, suffixes), twin, options)
+
+
+def _of_split(files: dict[str, Path], twin: _Twin, options: LayoutOptions) -> dict[str, Path]:
+    return {key: path for key, path in files.items() if options.split in (None, twin.split_of(key))}
+
+
+def _for_floats(twins: list[_Twin], options: LayoutOptions) -> LayoutOptions:
+    """The options with `scale_name` set wherever the scale is for whole numbers only.
+
+    Raises:
+        ConfigError: A scale of whole numbers was named, and all labels are floating point.
+    """
+    if options.scale is None:
+        return options
+    first = None
+    for twin in twins:
+        for path in _label_files(twin, options).values():
+            first = first or path
+            if not holds_floats(path, _encoding(path, options)):
+                return replace(options, scale_name=options.scale_name or "whole numbers")
+    if first is not None and options.scale_name is not None:
+        raise ConfigError(
+            f"{first}: holds floating point, as all labels here do, which is taken for metres; leave out "
+            f"--scale {options.scale_name}, or give the number if they do count in steps: --scale {options.scale:g}"
+        )
+    return options
+
+
+def _encoding(path: Path, options: LayoutOptions) -> Encoding:
+    return options.encoding or BY_SUFFIX[path.suffix.lower()]
 
 
 def _by_name(folder: Path, root: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
@@ -114,7 +163,7 @@ def _by_name(folder: Path, root: Path, suffixes: tuple[str, ...]) -> dict[str, P
 
 
 def _label(path: Path, image: Path, size: tuple[int, int], options: LayoutOptions) -> Label:
-    encoding = options.encoding or BY_SUFFIX[path.suffix.lower()]
+    encoding = _encoding(path, options)
     kind: LabelKind = options.kind or "metric"
     probe = probe_label(path, encoding)
     _check(path, image, size, probe, kind, options)
@@ -126,7 +175,9 @@ def _label(path: Path, image: Path, size: tuple[int, int], options: LayoutOption
         )
     quantity = options.quantity or ("disparity" if kind == "affine" else "depth")
     label = Label(file=locate(path), kind=kind, encoding=encoding, quantity=quantity)
-    return label if scale is None else label.model_copy(update={"scale": scale})
+    if scale is None or (options.scale_name is not None and holds_floats(path, encoding)):
+        return label
+    return label.model_copy(update={"scale": scale})
 
 
 def _check(

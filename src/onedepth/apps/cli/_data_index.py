@@ -52,6 +52,7 @@ def index(
 ) -> None:
     """List a data set in a manifest, without copying anything; training and evaluation read it from there."""
     from onedepth.apps.cli._table import print_facts
+    from onedepth.files.depth_metadata import SCALES
     from onedepth.layouts import LayoutOptions, reader
     from onedepth.manifest.manifest import write_manifest
 
@@ -62,6 +63,7 @@ def index(
         quantity=_choice("quantity", quantity),  # type: ignore[arg-type]
         encoding=_choice("encoding", encoding),  # type: ignore[arg-type]
         scale=None if scale is None else metres_per_step(scale),
+        scale_name=scale if scale in SCALES else None,
         camera=None if camera is None else _camera(camera),
     )
     counts = Counts()
