@@ -166,12 +166,12 @@ def test_packing_twice_does_nothing_and_other_records_are_refused(
     again = pack(records, str(out), SMALL)
     assert (again.header, again.kept) == (first.header, len(first.header.shards))
     assert all_bytes(out) == before
-    for other, options in (
-        (records[1:], SMALL),
-        (records, PackOptions(7000)),
-        (records, PackOptions(6000, 1)),
+    for other, options, message in (
+        (records[1:], SMALL, rf"another list \({len(records)} records, now {len(records) - 1}\)"),
+        (records, PackOptions(7000), r"the same list with other options \(--shard-size was 6000, now 7000\)"),
+        (records, PackOptions(6000, 1), r"the same list with other options \(--shuffle was None, now 1\)"),
     ):
-        with pytest.raises(DataError, match="holds shards of another list"):
+        with pytest.raises(DataError, match=f"holds shards of {message}; choose another folder"):
             pack(other, str(out), options)
     (out / "index.json").unlink()
     (out / part_name(0)).write_text(

@@ -31,6 +31,15 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "shü #x %23"
+    pack(clip(tmp_path / "data"), str(folder))
+    records = open_records(folder)
+    assert load_image(records[0].image).ndim == 3
+    assert list(verify(str(folder / "index.json"))) == []
+    assert pack(clip(tmp_path / "data"), str(folder)).kept == 1
+
+
 def place_of(locator: str) -> Place:
     place = split_place(split_locator(locator)[1] or "")
     assert place is not None

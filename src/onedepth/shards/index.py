@@ -14,7 +14,7 @@ from onedepth.manifest.jsonl import JsonLines
 from onedepth.manifest.manifest import Manifest, explain
 from onedepth.manifest.record import Record
 from onedepth.manifest.resolve import base_of
-from onedepth.manifest.storage import open_file, read_bytes
+from onedepth.manifest.storage import join_locator, open_file, read_bytes, split_locator
 from onedepth.shards.members import scan
 
 FORMAT, VERSION = "onedepth shards", 1
@@ -134,7 +134,7 @@ def read_header(path: str) -> Header:
         DataError: It is missing, something else, or of a newer version.
     """
     try:
-        values: Any = json.loads(read_bytes(path))
+        values: Any = json.loads(read_bytes(join_locator(path)))
     except ValueError as error:
         if isinstance(error, DataError):
             raise
@@ -170,7 +170,7 @@ def verify(path: str) -> Iterator[str]:
         DataError: The index itself cannot be used.
     """
     records = open_shards(path)
-    folder = base_of(records.path)
+    folder = split_locator(base_of(records.path))[0]
     for shard in records.header.shards:
         where = f"{folder}/{shard.file}"
         try:

@@ -93,9 +93,20 @@ def refuse_other(target: Target, found: str, fingerprint: str) -> None:
     """
     if found != fingerprint:
         raise DataError(
-            f"{target.where}: holds shards of another list, or of the same with other options "
-            f"({found}, not {fingerprint}); choose another folder with -o, or remove it"
+            f"{target.where}: holds shards of {_difference(found, fingerprint)}; choose another folder with "
+            "-o, or remove it"
         )
+
+
+def _difference(found: str, wanted: str) -> str:
+    """What two packs of different fingerprints differ in; see `make_plan` for the parts."""
+    before, now = found.split("-"), wanted.split("-")
+    if len(before) == len(now) == 5 and before[3:] == now[3:]:
+        said = {"--shard-size": (before[1], now[1]), "--shuffle": (before[2], now[2])}
+        changed = [f"{name} was {a}, now {b}" for name, (a, b) in said.items() if a != b]
+        return f"the same list with other options ({', '.join(changed) or 'another version of the layout'})"
+    counts = f" ({before[3]} records, now {now[3]})" if len(before) == len(now) == 5 else ""
+    return f"another list{counts}"
 
 
 def rows_of(target: Target, shard: int) -> Iterator[dict[str, Any]]:
