@@ -311,6 +311,17 @@ def test_a_cut_in_one_eye_is_rejected(tmp_path):
     assert list(rows(tmp_path / "out")) == ["clip/0000007"]
 
 
+def test_a_camera_of_another_size_leaves_nothing_that_is_in_the_way(folders, tmp_path):
+    left, right, out, _ = folders
+    write_camera(Camera.from_fov(60, 100, 80), tmp_path / "wrong.json")
+    wrong = Run("from-stereo", left, right, "-o", out, "--camera", tmp_path / "wrong.json")
+    assert wrong.code == 2
+    assert "camera is for 100x80" in wrong.err
+    assert "--focal" not in wrong.err
+    assert not (out / "manifest.jsonl").exists()
+    assert Run("from-stereo", left, right, "-o", out).code == 0
+
+
 def test_films_without_times_are_counted_with_a_given_rate(tmp_path):
     film(tmp_path / "clip.mp4", [GOOD[:2]] * 8)
     import av

@@ -108,7 +108,7 @@ def _check_raw(container: Any, rate: float | None, path: Path) -> None:
     if not container.streams.video[0].codec_context.width:
         raise DataError(
             f"{path}: a raw {kind} stream without the header that tells the size of its frames, so it cannot "
-            "be decoded; copy it again from the film it was made of: ffmpeg -i FILM -c copy -bsf:v dump_extra "
+            "be decoded; copy it again from its source: ffmpeg -i FILM -c copy -bsf:v dump_extra "
             f"OUT.{kind}"
         )
 

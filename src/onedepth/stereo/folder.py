@@ -8,7 +8,7 @@ import numpy as np
 
 from onedepth.camera import Camera
 from onedepth.checks import positive, whole
-from onedepth.errors import ConfigError, DataError, OneDepthError
+from onedepth.errors import CameraError, ConfigError, DataError, OneDepthError
 from onedepth.files.atomic import atomic_path
 from onedepth.manifest.record import Record
 from onedepth.manifest.storage import join_locator
@@ -47,7 +47,14 @@ class Rig:
             CameraError: It is for another size.
             ConfigError: It has lens distortion, so the pair is not rectified.
         """
-        camera = self.camera_of((image.shape[1], image.shape[0]))
+        width, height = image.shape[1], image.shape[0]
+        try:
+            camera = self.camera_of((width, height))
+        except CameraError as error:
+            said, cut, _ = str(error).partition("; on the command line give")
+            if not cut:
+                raise
+            raise CameraError(f"{said}; give --camera for the left view as it is") from error
         if camera.distortion is not None:
             raise ConfigError(
                 "the camera has lens distortion; give undistorted, rectified pairs and their camera"

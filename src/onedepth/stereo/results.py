@@ -37,9 +37,14 @@ class Outcome:
 
 
 def write_results(outcomes: Iterable[Outcome], folder: Path) -> None:
-    """Write the manifest of the pairs that gave a label, and the table of those that did not, and why."""
+    """Write the manifest of the pairs that gave a label, and the table of those that did not, and why.
+
+    Without any label no manifest is written, so that the command can be given again as it should have been.
+    """
     found = list(outcomes)
-    write_manifest((record for record in _with_neighbours(found) if record is not None), folder / MANIFEST)
+    labelled = [record for record in _with_neighbours(found) if record is not None]
+    if labelled:
+        write_manifest(labelled, folder / MANIFEST)
     table = io.StringIO()
     lines = csv.writer(table, lineterminator="\n")
     lines.writerow(_COLUMNS)

@@ -95,7 +95,7 @@ def frame_times(path: str, stamp: int = 0) -> tuple[int, ...]:
         kind = raw_kind(container)
         if kind is not None:
             raise DataError(
-                f"{path}: has frames without time stamps (a raw {kind} stream does not tell its rate); put it "
+                f"{path}: has frames without time stamps (a raw {kind} stream tells no rate); put it "
                 "into a container at the rate you know: ffmpeg -r RATE -i IN -c:v libx264 -crf 15 OUT.mp4"
             )
         try:
