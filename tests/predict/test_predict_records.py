@@ -85,6 +85,7 @@ def test_one_bad_record_does_not_stop_the_rest(tmp_path: Path, records: list[Rec
 
 def test_wrong_usage_is_one_line(tmp_path: Path, records: list[Record]) -> None:
     write_manifest(records, tmp_path / "list.jsonl")
+    (tmp_path / "empty.jsonl").write_text("\n")
     listed, photo = tmp_path / "list.jsonl", records[0].image
     for words, message in {
         (listed, photo): "a manifest or shards are predicted alone",
@@ -94,6 +95,7 @@ def test_wrong_usage_is_one_line(tmp_path: Path, records: list[Record]) -> None:
         (listed, "--shards", "2"): "--shards is for --runner ray",
         (listed, "--runner", "ray", "--html"): "--html is for --runner local",
         ("pipe:cat.jsonl",): "'pipe' is not read from",
+        (tmp_path / "empty.jsonl",): "empty.jsonl: lists no record",
         (tmp_path / "none.jsonl",): "none.jsonl: cannot be read",
     }.items():
         done = predict(*words, "-o", tmp_path / "out")

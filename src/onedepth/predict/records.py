@@ -89,11 +89,14 @@ def open_jobs(path: str, folder: Path, endings: Mapping[str, str]) -> RecordJobs
     """The jobs of whatever lists records; see `onedepth.manifest.manifest.open_records`.
 
     Raises:
-        DataError: It cannot be read.
+        DataError: It cannot be read, or lists nothing.
     """
     from onedepth.manifest.manifest import open_records
 
-    return RecordJobs(open_records(path), folder, endings)
+    records = open_records(path)
+    if not len(records):
+        raise DataError(f"{path}: lists no record, so there is nothing to predict")
+    return RecordJobs(records, folder, endings)
 
 
 def read_record(record: Record, *, max_pixels: int) -> Photo:
