@@ -438,6 +438,27 @@ def test_a_folder_is_never_looked_for_on_the_net(tmp_path: Path, monkeypatch: py
         open_model(str(tmp_path))
 
 
+def test_without_a_network_nothing_is_retried_and_the_refusal_says_so(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("transformers")
+    import socket
+
+    asked = []
+
+    def refuse(*arguments: Any, **options: Any) -> Any:
+        asked.append(arguments)
+        raise OSError("unreachable")
+
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    with pytest.raises(ModelFileError, match=r"hf:nobody/nothing: cannot be loaded: .* check the network"):
+        open_model("hf:nobody/nothing")
+    assert len(asked) <= 2  # by us, and once by transformers, which does so even for what is local
+    assert capfd.readouterr().err == ""
+
+
 def test_a_checkpoint_predicts_what_its_export_would(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from onedepth.evaluate.models.ours import open_checkpoint

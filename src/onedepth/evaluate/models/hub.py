@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ from onedepth.errors import ConfigError, ModelFileError
 from onedepth.evaluate.models.base import Model, Raster, View, depth_of
 
 HUB = "hf:"
+_HUB_ADDRESS = "https://huggingface.co"
+_PATIENCE = 5.0  # seconds until a hub that does not answer counts as out of reach
 _BY_TYPE: dict[str, Kind] = {"zoedepth": "metric", "glpn": "metric", "depth_pro": "metric"}
 _NEEDS_MORE = {"prompt_depth_anything": "a depth prompt beside the photo"}
 
@@ -92,6 +97,7 @@ def open_transformers(
 
 
 def _load(where: str, local: bool, device: str) -> tuple[Any, Any, str]:
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when transformers is imported
     try:
         import torch
         from transformers import AutoImageProcessor, AutoModelForDepthEstimation
@@ -100,15 +106,42 @@ def _load(where: str, local: bool, device: str) -> tuple[Any, Any, str]:
     if local:
         _check_folder(Path(where))
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    options: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
+    reached = not local and _hub_answers()
+    options: dict[str, Any] = {"local_files_only": not reached, "trust_remote_code": False}
     try:
         processor = AutoImageProcessor.from_pretrained(where, **options)  # type: ignore[no-untyped-call]
         network = AutoModelForDepthEstimation.from_pretrained(where, use_safetensors=True, **options)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        raise ModelFileError(
-            f"{where}: transformers cannot load it ({str(error).splitlines()[0]})"
-        ) from error
+        reason = f"transformers cannot load it ({str(error).splitlines()[0]})"
+        if not local:
+            reason = _NO_MODEL if reached else _NO_NETWORK
+        raise ModelFileError(f"{where if local else HUB + where}: {reason}") from error
     return processor, network.eval().to(place), place
+
+
+_NO_NETWORK = (
+    "cannot be loaded: the hub cannot be reached and the cache does not hold it; check the network, or give "
+    "a local folder of the model as --model FOLDER"
+)
+_NO_MODEL = (
+    "cannot be loaded: the hub has no depth model of that name that may be read from here; check the name "
+    "(and the login, if it is private), or give a local folder as --model FOLDER"
+)
+
+
+def _hub_answers() -> bool:
+    """Whether the hub can be reached; asked once, because its client retries for minutes where it cannot."""
+    if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE"):
+        return False
+    address = os.environ.get("HF_ENDPOINT", _HUB_ADDRESS)
+    request = urllib.request.Request(address, method="HEAD")
+    try:
+        urllib.request.urlopen(request, timeout=_PATIENCE).close()
+    except urllib.error.HTTPError:
+        return True  # an answer, if not a friendly one
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _check_folder(folder: Path) -> None:
