@@ -37,6 +37,17 @@ def test_a_limit_ends_the_list(tmp_path: Path) -> None:
     assert len(open_manifest(tmp_path / "l.parquet")) == 2
 
 
+def test_a_manifest_is_replaced_only_when_asked(tmp_path: Path) -> None:
+    write_scene(tmp_path / "a", frames=5)
+    path = tmp_path / "l.jsonl"
+    path.write_text("mine\n")
+    refused = run("index", "scenes", tmp_path, "-o", path)
+    assert (refused.exit_code, path.read_text()) == (2, "mine\n")
+    assert "l.jsonl: exists; name another file, or add --overwrite" in refused.stderr
+    assert run("index", "scenes", tmp_path, "-o", path, "--overwrite").exit_code == 0
+    assert len(open_manifest(path)) == 5
+
+
 def test_the_table_names_every_layout() -> None:
     done = run("layouts")
     assert done.exit_code == 0

@@ -99,13 +99,25 @@ def test_the_input_is_replaced_only_when_asked(tmp_path: Path) -> None:
     assert [record.id for record in open_manifest(path)] == ["000", "002"]
 
 
+@pytest.mark.parametrize(("option", "name"), [("--fix", "clean.jsonl"), ("--html", "page.html")])
+def test_other_files_are_replaced_only_when_asked(tmp_path: Path, option: str, name: str) -> None:
+    path = good_set(tmp_path)
+    (tmp_path / name).write_text("mine")
+    done = run(path, option, tmp_path / name)
+    assert (done.exit_code, (tmp_path / name).read_text()) == (2, "mine")
+    assert f"{name}: exists; name another file, or add --overwrite" in " ".join(done.output.split())
+    assert run(path, option, tmp_path / name, "--overwrite").exit_code == 0
+    assert (tmp_path / name).stat().st_size > 100
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--fix", "clean.txt"], "expected a name that ends in .jsonl"),
         (["--fix", "no/such/clean.jsonl"], "its folder does not exist"),
         (["--html", "no/such/page.html"], "its folder does not exist"),
-        (["--overwrite"], "give --fix"),
+        (["--overwrite"], "what --fix and --html may replace"),
+        (["--drop-suspicious"], "give --fix"),
     ],
 )
 def test_wrong_usage_is_said_before_anything_is_opened(

@@ -37,26 +37,33 @@ def check_target(target: Path, source: str, records: Sequence[Record], *, overwr
         target: Where the cleaned manifest shall go.
         source: What was opened.
         records: Opened from there.
-        overwrite: Whether `target` may be the manifest that is checked.
+        overwrite: Whether `target` may exist, and be the manifest that is checked.
 
     Raises:
-        ConfigError: The name is that of no manifest, the folder is missing, or `target` is what is checked.
+        ConfigError: The name is that of no manifest, the folder is missing, or `target` exists.
     """
     if not target.name.lower().endswith(SUFFIXES):
         raise ConfigError(f"--fix {target}: expected a name that ends in {', '.join(SUFFIXES)}")
-    check_output("--fix", target, source, None if overwrite else records)
+    check_output("--fix", target, source, None if overwrite else records, overwrite=overwrite)
 
 
-def check_output(option: str, target: Path, source: str, records: Sequence[Record] | None) -> None:
-    """Refuse an output in a missing folder, or (with `records`) one that is the manifest itself.
+def check_output(
+    option: str, target: Path, source: str, records: Sequence[Record] | None, *, overwrite: bool
+) -> None:
+    """Refuse an output in a missing folder, one that exists, or (with `records`) the manifest itself.
 
     Raises:
         ConfigError: As said.
     """
     if not target.absolute().parent.is_dir():
         raise ConfigError(f"{option} {target}: its folder does not exist; create it first")
-    if records is None:
-        return
+    if records is not None:
+        _refuse_source(option, target, source, records)
+    if target.is_file() and not overwrite:
+        raise ConfigError(f"{option} {target}: exists; name another file, or add --overwrite to replace it")
+
+
+def _refuse_source(option: str, target: Path, source: str, records: Sequence[Record]) -> None:
     path = records.path if isinstance(records, Manifest) else source
     local = None if is_url(path) and local_path(path) is None else local_path(path)
     if local is not None and target.exists() and local.exists() and os.path.samefile(target, local):

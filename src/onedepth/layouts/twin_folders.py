@@ -141,7 +141,8 @@ def _for_floats(twins: list[_Twin], options: LayoutOptions) -> LayoutOptions:
     if first is not None and options.scale_name is not None:
         raise ConfigError(
             f"{first}: holds floating point, as all labels here do, which is taken for metres; leave out "
-            f"--scale {options.scale_name}, or give the number if they do count in steps: --scale {options.scale:g}"
+            f"--scale {options.scale_name}, or give the number if they do count in steps: "
+            f"--scale {options.scale:g}"
         )
     return options
 

@@ -27,7 +27,7 @@ def check(
         bool, typer.Option("--drop-suspicious", help="Let --fix leave out what is only suspicious, too.")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Let --fix replace the manifest that is checked.")
+        bool, typer.Option("--overwrite", help="Let --fix and --html replace files.")
     ] = False,
     html: Annotated[
         Path | None, typer.Option(help="Write a page with histograms and pictures of the findings.")
@@ -50,14 +50,16 @@ def check(
     from onedepth.errors import ConfigError
     from onedepth.manifest.manifest import open_records
 
-    if fix is None and (drop_suspicious or overwrite):
-        raise ConfigError("--drop-suspicious and --overwrite say what --fix does; give --fix CLEANED.jsonl")
+    if fix is None and drop_suspicious:
+        raise ConfigError("--drop-suspicious says what --fix does; give --fix CLEANED.jsonl")
+    if fix is None and html is None and overwrite:
+        raise ConfigError("--overwrite says what --fix and --html may replace; give one of them")
     quiet_decoders()
     records = open_records(manifest)
     if fix is not None:
         check_target(fix, manifest, records, overwrite=overwrite)
     if html is not None:
-        check_output("--html", html, manifest, records)
+        check_output("--html", html, manifest, records, overwrite=overwrite)
     with progress("checking", len(records), "records/s") as advance:
         count = workers or default_workers()
         report = check_records(

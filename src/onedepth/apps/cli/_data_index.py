@@ -49,6 +49,9 @@ def index(
         Path | None, typer.Option(help="Camera file for every image, where the data set holds none.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many records.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the manifest if there is one.")
+    ] = False,
 ) -> None:
     """List a data set in a manifest, without copying anything; training and evaluation read it from there."""
     from onedepth.apps.cli._table import print_facts
@@ -57,6 +60,8 @@ def index(
     from onedepth.manifest.manifest import write_manifest
 
     read = reader(layout)
+    if output.is_file() and not overwrite:
+        raise ConfigError(f"-o {output}: exists; name another file, or add --overwrite to replace it")
     options = LayoutOptions(
         split=split,
         kind=_choice("kind", kind),  # type: ignore[arg-type]
