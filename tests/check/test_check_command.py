@@ -67,6 +67,13 @@ def test_a_folder_of_scenes_is_checked(tmp_path: Path) -> None:
     assert run(tmp_path).exit_code == 0
 
 
+def test_a_file_that_is_no_list_is_called_a_file(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("no list")
+    done = run(tmp_path / "notes")
+    assert done.exit_code == 2
+    assert "notes: is a file, and by its name neither manifest" in " ".join(done.output.split())
+
+
 def test_json_is_all_that_is_printed(tmp_path: Path) -> None:
     path, expected = faulty_set(tmp_path)
     done = run(path, "--json", "--fix", tmp_path / "clean.jsonl")
@@ -204,6 +211,19 @@ def test_records_are_asked_for_as_they_are_needed(tmp_path: Path) -> None:
     )  # type: ignore[arg-type]
     assert len(done) == 60
     assert max(ahead) <= 8
+
+
+def test_a_card_says_what_is_wrong_with_a_label(tmp_path: Path) -> None:
+    path = good_set(tmp_path)
+    (tmp_path / "001.png").write_bytes(b"no picture")
+    assert run(path, "--html", tmp_path / "page.html").exit_code == 1
+    text = (tmp_path / "page.html").read_text("utf-8")
+    assert "no label" not in text
+    assert "label cannot be opened" in text
+    assert "0% measured" not in text.replace("100% measured", "")
+    cards = [card for card in text.split("<article>") if "<h3>001</h3>" in card]
+    assert len(cards) == 2
+    assert all("not an image" in card for card in cards)
 
 
 class _Page(HTMLParser):

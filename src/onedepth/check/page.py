@@ -88,11 +88,17 @@ def _groups(report: Report) -> Iterator[str]:
 
 def _samples(report: Report) -> Iterator[tuple[int, str, str]]:
     opened = np.flatnonzero(report.table["width"])
+    said = {example.number: example.message for listed in report.examples.values() for example in listed}
     for place in np.unique(np.linspace(0, len(opened) - 1, SAMPLES).astype(int)) if len(opened) else ():
-        row = report.table[opened[place]]
+        row, number = report.table[opened[place]], int(opened[place])
+        record = report.records[number]
         depth = "" if np.isnan(row["median"]) else f", median {row['median']:.3g}"
-        text = f"{row['width']}×{row['height']}{depth}, {np.nan_to_num(row['valid']):.0%} measured"
-        yield int(opened[place]), report.records[int(opened[place])].id, text
+        text = f"{row['width']}×{row['height']}{depth}"
+        if record.label is not None and np.isnan(row["valid"]):
+            text += f"; {said.get(number, 'its label cannot be opened')}"
+        elif record.label is not None:
+            text += f", {row['valid']:.0%} measured"
+        yield number, record.id, text
 
 
 def _section(report: Report, kind: str) -> str:
@@ -116,7 +122,9 @@ def _line(example: Example) -> str:
 def _picture(report: Report, number: int, name: str, text: str) -> str:
     try:
         record = report.records[number]
-        pictures = _view(image_thumbnail(record), "image") + _view(label_thumbnail(record), "label")
+        pictures = _view(image_thumbnail(record), "image", "image cannot be opened")
+        label = "no label" if record.label is None else "label cannot be opened"
+        pictures += _view(label_thumbnail(record), "label", label)
     except DataError:
         pictures = ""
     return (
@@ -125,7 +133,7 @@ def _picture(report: Report, number: int, name: str, text: str) -> str:
     )
 
 
-def _view(jpeg: bytes | None, what: str) -> str:
+def _view(jpeg: bytes | None, what: str, otherwise: str) -> str:
     if jpeg is None:
-        return f'<span class="none">no {what}</span>'
+        return f'<span class="none">{otherwise}</span>'
     return f'<img src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" alt="{what}">'

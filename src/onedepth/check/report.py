@@ -112,7 +112,7 @@ class Collector:
             split = -1 if record.split is None else self._splits.setdefault(record.split, len(self._splits))
             row = row._replace(split=split, group=self._group(record))
         self.table[index] = tuple(row)
-        name = f"record {index}" if record is None else record.id
+        name = f"record {index + 1}" if record is None else record.id
         for finding in seen.findings:
             self._list(finding.kind, index, name, finding.message)
 
@@ -150,11 +150,11 @@ class Collector:
         try:
             return self.records[int(place)].id
         except DataError:
-            return f"record {int(place)}"
+            return f"record {int(place) + 1}"
 
     def _repeats(self, kind: str, other: np.intp) -> str:
         if kind == "duplicate_id":
-            return f"record {int(other)} has this id"
+            return f"record {int(other) + 1} has this id"
         split = tuple(self._splits)[int(self.table["split"][other])]
         what = {"scene_in_splits": "its scene is in", "image_in_splits": "its image is in"}
         return f"{what.get(kind, 'its image looks like one in')} split {split!r}, too: {self._name(other)}"

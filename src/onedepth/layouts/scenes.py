@@ -39,6 +39,11 @@ def find_scenes(root: Path) -> list[Path]:
     Raises:
         DataError: `root` is missing or holds no scene, or a link below it leaves it or leads in a circle.
     """
+    if root.exists() and not root.is_dir():
+        raise DataError(
+            f"{root}: is a file, and by its name neither manifest (.jsonl, .jsonl.gz, .parquet) nor index.json "
+            "of shards; expected one of these, or a folder of scenes"
+        )
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected one with scene.json in it or below it")
     scenes = sorted(folder for folder in walk(root) if (folder / "scene.json").is_file())
