@@ -212,6 +212,17 @@ def test_depth_larger_than_its_image_is_refused(tmp_path: Path) -> None:
         listed(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["2.png", "2.pfm"])
+def test_a_header_of_absurd_size_is_called_that(name: str, tmp_path: Path) -> None:
+    path = twins(tmp_path) / "depth/2.png"
+    data = path.read_bytes()
+    path.unlink()
+    huge = data[:16] + (100_000).to_bytes(4, "big") * 2 + data[24:]
+    (tmp_path / "depth" / name).write_bytes(huge if name == "2.png" else b"Pf\n100000 100000\n-1\n")
+    with pytest.raises(DataError, match=rf"{name}: its header claims 100000x100000 pixels, an absurd size"):
+        listed(tmp_path)
+
+
 def test_depth_smaller_than_its_image_is_coarse_and_has_to_be_called_so(tmp_path: Path) -> None:
     photo(twins(tmp_path) / "images/2.jpg", 2 * WIDTH, 2 * HEIGHT)
     with pytest.raises(DataError, match=r"the depth is 8x6, 2\.jpg is 16x12; give --kind coarse"):

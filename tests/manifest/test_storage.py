@@ -52,6 +52,12 @@ def test_objects_behind_urls_are_read() -> None:
         read_bytes("memory://bucket/a.bin", limit=3)
 
 
+def test_a_server_that_does_not_answer_is_no_missing_object() -> None:
+    pytest.importorskip("aiohttp")
+    with pytest.raises(DataError, match=r"a\.jsonl: cannot be reached \(.*127\.0\.0\.1"):
+        read_bytes("http://127.0.0.1:1/a.jsonl")
+
+
 @pytest.mark.parametrize(
     "url",
     [

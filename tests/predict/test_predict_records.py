@@ -83,6 +83,16 @@ def test_one_bad_record_does_not_stop_the_rest(tmp_path: Path, records: list[Rec
     assert f"the image is {WIDTH}x{HEIGHT}, its camera 10x10" in done.stderr
 
 
+def test_a_broken_line_names_the_command_that_mends_the_list(tmp_path: Path, records: list[Record]) -> None:
+    write_manifest(records, tmp_path / "list.jsonl")
+    with (tmp_path / "list.jsonl").open("a") as file:
+        file.write("{broken\n")
+    done = predict(tmp_path / "list.jsonl", "-o", tmp_path / "out")
+    assert done.exit_code != 0
+    assert f"list.jsonl:{len(records) + 1}: is not valid JSON" in done.stderr
+    assert "onedepth data check --fix" in done.stderr
+
+
 def test_wrong_usage_is_one_line(tmp_path: Path, records: list[Record]) -> None:
     write_manifest(records, tmp_path / "list.jsonl")
     (tmp_path / "empty.jsonl").write_text("\n")

@@ -196,6 +196,25 @@ def test_what_cannot_be_read_is_named_and_nothing_is_listed(tmp_path: Path, reco
     assert not (tmp_path / "out" / "index.json").exists()
 
 
+def test_the_command_says_how_to_go_on_without_unreadable_records(
+    tmp_path: Path, records: list[Record]
+) -> None:
+    from typer.testing import CliRunner
+
+    from onedepth.apps.cli import app
+    from onedepth.manifest.manifest import write_manifest
+
+    write_manifest(records, tmp_path / "list.jsonl")
+    words = ["data", "pack", str(tmp_path / "list.jsonl"), "-o", str(tmp_path / "out")]
+    os.truncate(records[3].image, 0)
+    unreadable = CliRunner().invoke(app, words)
+    with (tmp_path / "list.jsonl").open("a") as file:
+        file.write("{broken\n")
+    for done in (unreadable, CliRunner().invoke(app, words)):
+        assert done.exit_code == 2
+        assert "`onedepth data check --fix` finds all such records" in done.stderr
+
+
 def test_bad_lists_and_targets_are_refused(tmp_path: Path, records: list[Record]) -> None:
     with pytest.raises(DataError, match="no records"):
         pack([], str(tmp_path / "out"))

@@ -34,6 +34,13 @@ def test_folders_are_paired_by_name_with_sub_folders(tmp_path):
     assert [view.shape for view in first.load()] == [(8, 8, 3)] * 2
 
 
+def test_folders_of_scenes_are_explained(tmp_path):
+    left, right = place(tmp_path / "l", "s/a.png", "s/a.jpg"), place(tmp_path / "r", "a.jpg")
+    (left / "s/scene.json").write_text("{}")
+    with pytest.raises(DataError, match=r"is a folder of scenes.*copy \*\.jpg of a scene"):
+        find_pairs(left, right)
+
+
 def test_names_may_differ_in_the_word_for_the_eye(tmp_path):
     left = place(tmp_path / "one", "x_left.png", "s/im0.png", "0001_L.png")
     right = place(tmp_path / "two", "x_right.png", "s/im1.png", "0001_R.png")

@@ -16,6 +16,7 @@ from pathlib import Path
 from onedepth.camera import Camera
 from onedepth.checks import shown
 from onedepth.errors import CameraError, ConfigError, DataError
+from onedepth.files.images import DEFAULT_MAX_PIXELS
 from onedepth.layouts import LayoutOptions
 from onedepth.layouts._label_probe import Probe, holds_floats, probe_image, probe_label
 from onedepth.layouts.common import locate, pair
@@ -197,6 +198,11 @@ def _check(
     if probe.size is None or probe.size == size:
         return
     sizes = f"{path}: the depth is {probe.size[0]}x{probe.size[1]}, {image.name} is {size[0]}x{size[1]}"
+    if probe.size[0] * probe.size[1] > DEFAULT_MAX_PIXELS or min(probe.size) < 1:
+        raise DataError(
+            f"{path}: its header claims {probe.size[0]}x{probe.size[1]} pixels, an absurd size for depth of "
+            f"{image.name} ({size[0]}x{size[1]}); the file is damaged or forged"
+        )
     if probe.size[0] > size[0] or probe.size[1] > size[1]:
         raise DataError(f"{sizes}; depth must not be larger: use the photos at their full size")
     if kind != "coarse":

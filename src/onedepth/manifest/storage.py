@@ -159,9 +159,17 @@ def _open_remote(url: str) -> BinaryIO:
         system = file_system(str(scheme))
         return cast(BinaryIO, system.open(url, "rb"))
     except FileNotFoundError as error:
-        raise DataError(f"{url}: cannot be read (no such object)") from error
+        raise DataError(f"{url}: {missing(error)}") from error
     except Exception as error:  # every backend has errors of its own
         raise DataError(f"{url}: cannot be read ({_line(error)})") from error
+
+
+def missing(error: FileNotFoundError) -> str:
+    """Why an object is not found: fsspec says so of servers that do not answer, too."""
+    cause = error.__cause__
+    if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+        return f"cannot be reached ({_line(cause)})"
+    return "cannot be read (no such object)"
 
 
 def file_system(scheme: str) -> Any:

@@ -76,7 +76,12 @@ class RecordJobs(Sequence[Job]):
     def __getitem__(self, index: int | slice) -> Job | RecordJobs:
         if isinstance(index, slice):
             return RecordJobs(self._records[index], self._folder, self._endings)
-        record = self._records[index]
+        try:
+            record = self._records[index]
+        except DataError as error:
+            raise DataError(
+                f"{error}; `onedepth data check --fix` writes a list without such records"
+            ) from error
         name = result_name(record.id)
         outputs = {
             kind: self._folder / name.with_name(f"{name.name}{ending}")

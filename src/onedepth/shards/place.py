@@ -13,7 +13,7 @@ import zlib
 from typing import NamedTuple
 
 from onedepth.errors import DataError
-from onedepth.manifest.storage import check_scheme, file_system, local_path, open_file
+from onedepth.manifest.storage import check_scheme, file_system, local_path, missing, open_file
 
 _PLACE = re.compile(r"(\d{1,15})\+(\d{1,12}):([0-9a-f]{8})/(.+)", re.DOTALL)
 _PAUSES = (0.2, 1.0)  # seconds before a request over a network is repeated
@@ -93,7 +93,7 @@ def _fetch(path: str, place: Place) -> bytes:
         system = file_system(str(check_scheme(path)))
         return bytes(system.cat_file(path, start=place.start, end=place.start + place.size))
     except FileNotFoundError as error:
-        raise DataError(f"{path}: cannot be read (no such object)") from error
+        raise DataError(f"{path}: {missing(error)}") from error
     except DataError:
         raise
     except Exception as error:  # every backend has errors of its own

@@ -68,6 +68,7 @@ def find_pairs(
             raise DataError(f"{left} and {right}: one is a folder, the other a file; give two of a kind")
     if not left.is_dir() and not right.is_dir():
         return [_pair(search(left)[0].path, search(right)[0].path, left.stem)], []
+    _refuse_scenes(left)
     lefts, rights = _images(left, right, leave_out), _images(right, left, leave_out)
     unpaired = [
         Unpaired(image.path, f"no image of this name in {other}")
@@ -84,6 +85,16 @@ def find_pairs(
         examples = f"{next(iter(lefts.values())).name} and {next(iter(rights.values())).name}"
         raise DataError(f"{left} and {right}: no image has the same name in both (such as {examples})")
     return pairs, unpaired
+
+
+def _refuse_scenes(folder: Path) -> None:
+    """Scenes hold depth beside the photos, as pictures of the same names."""
+    found = next(folder.rglob("scene.json"), None)
+    if found is not None:
+        raise DataError(
+            f"{folder}: is a folder of scenes ({found}), where photos lie beside depth of the same names; give "
+            "two folders of photos alone: copy *.jpg of a scene to one, and give its right/ as the other"
+        )
 
 
 def _images(folder: Path, other: Path, leave_out: Path | None) -> dict[str, FoundImage]:

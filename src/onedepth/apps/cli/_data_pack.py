@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from onedepth.errors import ConfigError
+from onedepth.errors import ConfigError, DataError
 
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 
@@ -45,7 +45,16 @@ def pack(
             for _ in range(count):
                 advance()
 
-        packed = pack_records(records, output, options, advance_by)
+        try:
+            packed = pack_records(records, output, options, advance_by)
+        except DataError as error:
+            listed = str(getattr(records, "path", manifest))
+            if not str(error).startswith(("record ", f"{listed}:")) or "another one has this id" in str(
+                error
+            ):
+                raise
+            hint = "`onedepth data check --fix` finds all such records, and writes a list without them"
+            raise DataError(f"{error}; {hint}") from error
     shards = packed.header.shards
     facts = {
         "records": f"{packed.header.index.records:,}",
