@@ -41,8 +41,8 @@ def find_scenes(root: Path) -> list[Path]:
     """
     if root.exists() and not root.is_dir():
         raise DataError(
-            f"{root}: is a file, and by its name neither manifest (.jsonl, .jsonl.gz, .parquet) nor index.json "
-            "of shards; expected one of these, or a folder of scenes"
+            f"{root}: is a file, and by its name neither manifest (.jsonl, .jsonl.gz, .parquet) nor "
+            "index.json of shards; expected one of these, or a folder of scenes"
         )
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected one with scene.json in it or below it")

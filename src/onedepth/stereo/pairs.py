@@ -92,8 +92,8 @@ def _refuse_scenes(folder: Path) -> None:
     found = next(folder.rglob("scene.json"), None)
     if found is not None:
         raise DataError(
-            f"{folder}: is a folder of scenes ({found}), where photos lie beside depth of the same names; give "
-            "two folders of photos alone: copy *.jpg of a scene to one, and give its right/ as the other"
+            f"{folder}: is a folder of scenes ({found}), where photos lie beside depth of the same names; "
+            "give two folders of photos alone: copy *.jpg of a scene to one, and give its right/ as the other"
         )
 
 
