@@ -116,7 +116,7 @@ def test_stride_and_limit_are_stored(data: Path, tiny_model: Path, tmp_path: Pat
         ({"--model": "nowhere.onnx"}, "nowhere.onnx: no such model file"),
         ({"--data": "nowhere"}, "nowhere"),
         ({"--protocol": "kitti-odometri"}, "did you mean kitti-odometry"),
-        ({"--protocol": "midas.yaml"}, "midas.yaml: cannot be read as YAML"),
+        ({"--protocol": "midas.yaml"}, "midas.yaml: no such file"),
         ({"--output": "no/such/folder/r.json"}, "its folder does not exist; create it first"),
         ({"--report": "no/such/folder/r.html"}, "its folder does not exist; create it first"),
         ({"--per-image": "r.xls"}, "expected a name that ends in .csv or .parquet"),
@@ -187,6 +187,50 @@ def test_verifying_takes_nothing_else(data: Path, tiny_model: Path, tmp_path: Pa
     assert "takes models, data and protocol from the result" in run.errors[0]
 
 
+def test_a_part_of_the_published_set_is_said_to_be_one(data: Path, tmp_path: Path) -> None:
+    theirs = _predictions(tmp_path / "theirs", {"000000": flat(2), "000001": flat(3)})
+    rules = {"average": "image", "images": 654}
+    chosen = tmp_path / "mine.yaml"
+    chosen.write_text(yaml.safe_dump(load_protocol("kitti-odometry").model_dump(mode="json") | rules))
+    paths = {name: tmp_path / name for name in ("r.json", "r.html")}
+    options = ("--output", paths["r.json"], "--report", paths["r.html"], "--format", "markdown")
+    run = Run("--model", theirs, "--data", data, "--protocol", chosen, *options)
+    said = "theirs: 2 images scored, 654 in the published set of protocol kitti-odometry"
+    stored = json.loads(paths["r.json"].read_text())["warnings"]
+    assert len(stored) == 1
+    for text in (run.out, run.err, stored[0], paths["r.html"].read_text()):
+        assert said in text
+    chosen.write_text(yaml.safe_dump(yaml.safe_load(chosen.read_text()) | {"images": 2}))
+    run = Run("--model", theirs, "--data", data, "--protocol", chosen)
+    assert (run.code, run.err) == (0, "")
+
+
+def test_intervals_stand_in_the_table(data: Path, tiny_model: Path) -> None:
+    run = Run("--model", tiny_model, "--data", data, "--protocol", "kitti-odometry")
+    assert "in brackets: 95 % bootstrap intervals" in run.out
+    assert "[0.100, 0.400]" in run.out  # of 1.8 m beside 2 and 3 m
+
+
+def test_predictions_in_millimetres_are_not_blamed_on_the_label(data: Path, tmp_path: Path) -> None:
+    theirs = _predictions(tmp_path / "mm", {"000000": flat(2000), "000001": flat(3000)})
+    run = Run("--model", theirs, "--data", data, "--protocol", "kitti-odometry")
+    assert "the prediction looks like millimetres; check the scale of mm (`steps`" in run.err
+    assert "label" not in run.err
+
+
+def test_a_result_of_relative_paths_says_where_it_verifies(
+    data: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("--model", tiny_model, "--data", data.name, "--protocol", "kitti-odometry", "-o", "r.json")
+    assert Run(*words).code == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    run = Run("--verify", "../r.json")
+    assert run.code == 2
+    assert f"run --verify in {tmp_path}" in run.errors[0]
+
+
 def test_disparity_is_refused_with_an_explanation(data: Path, tmp_path: Path) -> None:
     theirs = _predictions(tmp_path / "midas", {"000000": flat(2)}, "affine_disparity")
     run = Run("--model", theirs, "--data", data, "--protocol", "kitti-odometry")
@@ -229,7 +273,8 @@ def test_missing_predictions_are_counted_and_named(data: Path, tmp_path: Path) -
     path = tmp_path / "r.json"
     run = Run("--model", theirs, "--data", data, "--protocol", "kitti-odometry", "-o", path)
     assert run.code == 1
-    assert "some, none: 1 of 2 images without a number" in run.err
+    assert "some, none and median: 1 of 2 images without a number: an error (below)" in run.err
+    assert run.err.count("holds no prediction for") == 1
     assert "holds no prediction for" in run.errors[0]
     stored = json.loads(path.read_text())
     assert len(stored["failures"]) == 1

@@ -171,6 +171,21 @@ def test_a_description_that_does_not_fit_the_graph_costs_the_image_and_not_the_r
         model.predict(view())
 
 
+def test_an_onnx_file_of_somebody_else_is_pointed_to_a_description(tmp_path: Path) -> None:
+    path = _graph(tmp_path / "theirs.onnx")
+    with pytest.raises(ModelFileError, match=r"not one of ours; .* --model DESCRIPTION\.yaml=.*fastdepth="):
+        open_model(str(path))
+    path.write_bytes(b"nothing")
+    with pytest.raises(ModelFileError) as caught:
+        open_model(str(path))
+    assert "DESCRIPTION" not in str(caught.value)
+
+
+def test_a_wrong_kind_is_shown_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"yaml: kind: expected one of 'metric', .* found 'depthy'"):
+        open_model(_described_predictions(tmp_path, kind="depthy"))
+
+
 def test_what_is_no_onnx_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "theirs.onnx").write_bytes(b"nothing")
     with pytest.raises(ModelFileError, match="cannot be run as ONNX"):

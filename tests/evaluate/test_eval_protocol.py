@@ -10,6 +10,7 @@ from eval_cases import protocol
 from onedepth.errors import ConfigError
 from onedepth.evaluate.crops import Crop, window_of
 from onedepth.evaluate.protocol import Protocol, accepted, load_protocol, protocol_names
+from onedepth.evaluate.strict import parse
 
 PUBLISHED = {
     "midas-eth3d": (454, 72, "abs_rel"),
@@ -89,7 +90,7 @@ def test_a_file_of_ones_own_loads_like_a_shipped_one(tmp_path: Path) -> None:
 def test_an_unknown_name_brings_the_nearest_and_a_missing_file_its_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"did you mean .*nyu-eigen"):
         load_protocol("nyu-eigan")
-    with pytest.raises(ConfigError, match=r"no\.yaml: cannot be read"):
+    with pytest.raises(ConfigError, match=r"no\.yaml: no such file"):
         load_protocol(str(tmp_path / "no.yaml"))
 
 
@@ -151,3 +152,17 @@ def test_a_protocol_never_changes() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_protocol("nyu-eigen").clamp = False  # type: ignore[misc]
     assert Protocol.model_validate(load_protocol("nyu-eigen").model_dump()) == load_protocol("nyu-eigen")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"crop": None}, r"crop: expected a list, \[\] for none, found nothing"),
+        ({"average": "images"}, "average: expected one of 'image', 'pixel' or 'scene', found 'images'"),
+        ({"images": 0}, "images: .* found 0"),
+    ],
+)
+def test_a_wrong_value_is_shown_beside_what_was_expected(changes: dict[str, object], message: str) -> None:
+    values = load_protocol("tum").model_dump(mode="json") | changes
+    with pytest.raises(ConfigError, match=message):
+        parse(Protocol, values, "mine.yaml")

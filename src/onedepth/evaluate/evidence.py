@@ -72,7 +72,8 @@ class UnitWatch:
         factor = max(ratio, 1 / ratio)
         unit = next((unit for steps, unit in _UNITS.items() if 1 / _NEAR < factor / steps < _NEAR), "")
         guess = f"; the {'truth' if ratio > 1 else 'prediction'} looks like {unit}" if unit else ""
+        blame = "the label's scale" if ratio > 1 else f"the scale of {name} (`steps` of a description)"
         return (
             f"truth or prediction may not be in metres: the truth's median is {ratio:.4g} times that of "
-            f"{name} (median over {len(ratios)} images){guess}; check the label's scale"
+            f"{name} (median over {len(ratios)} images){guess}; check {blame}"
         )

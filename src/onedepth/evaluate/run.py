@@ -80,8 +80,24 @@ def evaluate(
             hashed.update(_fingerprint(record))
             on_image()
     outcome.data_sha256 = hashed.hexdigest()
-    outcome.warnings += watch.warnings()
+    outcome.warnings += watch.warnings() + _another_set(outcome.table, protocol)
     return outcome
+
+
+def _another_set(table: Table, protocol: Protocol) -> list[str]:
+    """One line per number of scored images that is not that of the published set."""
+    counts: dict[int, dict[str, None]] = {}
+    for (model, _), column in table.columns.items():
+        numbers = np.array([column.of(name) for name in table.metrics])
+        counts.setdefault(int(np.isfinite(numbers).any(axis=0).sum()), {})[model] = None
+    if protocol.images is None:
+        return []
+    return [
+        f"{', '.join(models)}: {count} images scored, {protocol.images} in the published set of protocol "
+        f"{protocol.name}: numbers do not compare with published ones"
+        for count, models in counts.items()
+        if count not in (0, protocol.images)
+    ]
 
 
 def _score_image(

@@ -20,6 +20,7 @@ class Strict(BaseModel):
 
 
 T = TypeVar("T")
+_LONGEST = 60  # characters of a wrong value that are shown
 
 
 def read_yaml(path: Path) -> Any:
@@ -28,6 +29,9 @@ def read_yaml(path: Path) -> Any:
     Raises:
         ConfigError: It is missing or no YAML.
     """
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "no such file"
+        raise ConfigError(f"{path}: {what}; expected a YAML file")
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -46,7 +50,8 @@ def parse(kind: type[T] | TypeAdapter[T], values: Any, where: str) -> T:
         return adapter.validate_python(values)
     except ValidationError as error:
         fields = _fields(getattr(adapter, "_type", kind))
-        text = "; ".join(_explained(item, fields) for item in error.errors())
+        kinds = {values.get("type")} if isinstance(values, dict) else set()
+        text = "; ".join(_explained(item, fields, kinds) for item in error.errors())
         raise ConfigError(f"{where}: {text}") from error
 
 
@@ -57,16 +62,38 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(names)}"
 
 
-def _explained(item: Any, fields: dict[str, set[str]]) -> str:
-    place = ".".join(map(str, item["loc"]))
+def _explained(item: Any, fields: dict[str, set[str]], kinds: set[Any]) -> str:
+    """One error; what tells records apart (`kinds`) is left out of its place."""
+    place = ".".join(str(part) for at, part in enumerate(item["loc"]) if at or part not in kinds)
     if item["type"] == "extra_forbidden":
         key, parent = str(item["loc"][-1]), _parent(item["loc"][:-1])
         known = fields.get(parent) or set().union(*fields.values())
         return f"{place}: unknown key; {nearest(key, known)}"
     if item["type"] == "missing":
         return f"{place}: is missing; nothing in here has a silent default"
-    message = item["msg"].removeprefix("Value error, ")
+    message = _expected(item)
     return f"{place}: {message}" if place else message
+
+
+def _expected(item: Any) -> str:
+    """What was expected and what was found, in words that do not need the library's manual."""
+    context, found = item.get("ctx", {}), repr(item["input"])[:_LONGEST]
+    if item["input"] is None:
+        found = "nothing (null)"
+    match item["type"]:
+        case "literal_error":
+            return f"expected one of {context['expected']}, found {found}"
+        case "union_tag_invalid":
+            return f"type: expected one of {context['expected_tags']}, found {context['tag']!r}"
+        case "union_tag_not_found":
+            return "type: is missing; it says what is described"
+        case "tuple_type" | "list_type":
+            return f"expected a list, [] for none, found {found}"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return f"expected keys and values, found {found}"
+        case "value_error":
+            return str(item["msg"]).removeprefix("Value error, ")
+    return f"{item['msg']}, found {found}"
 
 
 def _parent(place: tuple[int | str, ...]) -> str:

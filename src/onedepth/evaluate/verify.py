@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ def verify(
         OneDepthError: A model or the data cannot be opened.
     """
     setting, stored = result.setting, result.table
+    _check_folder(result)
     records = open_data(os.path.expandvars(setting.data), stride=setting.stride, limit=setting.limit)
     models = open_models([row["spec"] for row in result.values["models"].values()], setting.device)
     problems = [*_summary(result), *_models(result, models)]
@@ -80,6 +82,18 @@ def verify(
         problems += differ
         compared += count
     return Checked(len(at), compared, tuple(problems))
+
+
+def _check_folder(result: Result) -> None:
+    """A result of relative paths is verified where it was made."""
+    data = Path(os.path.expandvars(result.setting.data))
+    if data.is_absolute() or data.exists() or "$" in str(data):
+        return
+    place = next((str(p) for p in result.path.resolve().parents if (p / data).exists()), None)
+    raise ConfigError(
+        f"{result.path}: its data {data} are not below {Path.cwd()}; run --verify in "
+        f"{place or 'the folder that the evaluation was run in'}"
+    )
 
 
 def _image(stored: Table, index: int, again: Table, position: int, tolerance: float) -> tuple[list[str], int]:

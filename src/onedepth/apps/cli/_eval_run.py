@@ -149,10 +149,12 @@ def _print_table(asked: Asked, outcome: Outcome, summary: Summary, content: Any)
         table.add_column(head, no_wrap=True)
     for head in markdown.heads(asked.protocol.metrics):
         table.add_column(head, justify="right")
-    for row in markdown.score_rows(lines, asked.protocol):
-        table.add_row(*row)
+    for row in markdown.score_rows(lines, asked.protocol, intervals=True):
+        table.add_row(*(cell.replace(" [", "\n[") for cell in row))
     say(markdown.protocol_line(asked.protocol))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
+    if any(line.intervals for line in lines):
+        say("in brackets: 95 % bootstrap intervals")
     first = asked.protocol.metrics[0]
     for text in markdown.duel_rows([duel for duel in duels if duel.metric == first]):
         say(text)
@@ -162,6 +164,8 @@ def _print_markdown(asked: Asked, outcome: Outcome, summary: Summary, content: A
     lines, duels = summary
     say(markdown.table(lines, asked.protocol))
     say(f"\n{markdown.protocol_line(asked.protocol)}.\n")
+    for warning in outcome.warnings:
+        say(f"- warning: {warning}")
     for text in markdown.duel_rows(duels):
         say(f"- {text}")
 
@@ -177,10 +181,17 @@ def _print_trouble(outcome: Outcome, lines: Sequence[Line], images: int) -> None
     """What has no number and why, and what looks wrong; on stderr."""
     for warning in outcome.warnings:
         say(f"warning: {warning}", err=True)
+    without: dict[tuple[str, str, int], list[str]] = {}
+    for line in lines:
+        for reason, count in line.without.items():
+            told = "an error (below)" if reason.startswith("error: ") else reason
+            without.setdefault((line.model, told, count), []).append(line.alignment)
+    for (model, reason, count), names in without.items():
+        say(
+            f"{model}, {' and '.join(names)}: {count} of {images} images without a number: {reason}", err=True
+        )
     for line in lines:
         who = f"{line.model}, {line.alignment}"
-        for reason, count in line.without.items():
-            say(f"{who}: {count} of {images} images without a number: {reason}", err=True)
         for what in ("not_finite", "not_positive"):
             if line.counts[what]:
                 say(f"{who}: {line.counts[what]} predicted values are {what.replace('_', ' ')}", err=True)

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from onedepth.camera import Camera
+from onedepth.errors import ModelFileError
 from onedepth.evaluate.models.base import Model, Raster, View
+from onedepth.predict.modelfile import METADATA_KEY
 from onedepth.predict.predictor import load
 
 
@@ -17,13 +19,36 @@ def open_model_file(spec: str, path: str, device: str) -> Model:
     Raises:
         ModelFileError: It is missing, damaged, or not ours.
     """
-    predictor = load(path, device)
+    try:
+        predictor = load(path, device)
+    except ModelFileError as error:
+        if _is_foreign(path):
+            raise ModelFileError(
+                f"{path}: is an ONNX file, but not one of ours; say what goes in and comes out: --model "
+                f"DESCRIPTION.yaml={path}, or --model fastdepth={path} with a description that --list names "
+                "(docs/evaluation.md)"
+            ) from error
+        raise
 
     def predict(view: View) -> Raster:
         depth = predictor.predict(view.pixels, view.camera, map_back=True)
         return np.where(depth.valid, depth.depth, np.float32(np.nan))
 
     return Model(predictor.source, "metric", spec, (predictor.path,), predict)
+
+
+def _is_foreign(path: str) -> bool:
+    """Whether a file that we cannot open is a sound ONNX file of somebody else."""
+    if not Path(path).is_file():
+        return False
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    try:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    except (errors.InvalidProtobuf, errors.InvalidGraph, errors.NotImplemented, errors.Fail):
+        return False
+    return METADATA_KEY not in session.get_modelmeta().custom_metadata_map
 
 
 def open_checkpoint(spec: str, path: str, device: str) -> Model:
