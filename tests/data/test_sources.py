@@ -199,6 +199,17 @@ def test_a_broken_line_is_named_with_its_number(tmp_path: Path) -> None:
         opened(tmp_path, path="list.jsonl")
 
 
+def test_too_few_records_for_a_holdout_are_called_that(tmp_path: Path) -> None:
+    write_list(tmp_path, [None] * 4)
+    config: dict[str, Any] = {"path": "list.jsonl", "holdout": {"block": 2, "every": 3}}
+    with pytest.raises(
+        DataError, match=r"has 4 records, too few for its holdout.*held out is number 5; choose"
+    ):
+        opened(tmp_path, held_out=True, **config)
+    write_list(tmp_path, [None] * 5)
+    assert len(opened(tmp_path, held_out=True, **config).records) == 1
+
+
 def test_without_holdout_nothing_is_held_out(tmp_path: Path) -> None:
     write_scene(tmp_path / "a")
     with pytest.raises(DataError, match="no held-out record"):

@@ -147,6 +147,13 @@ def _part(config: SourceConfig, seen: Overview, where: str, held_out: bool) -> P
         return np.flatnonzero(theirs if held_out else chosen & ~theirs)
     places = np.flatnonzero(chosen)
     kept = [holdout.is_held_out(position) for position in range(len(places))]
+    if held_out and not any(kept):
+        first = holdout.block * (holdout.every - 1)
+        raise DataError(
+            f"source {config.name!r}: {where} has {len(places)} records, too few for its holdout: with block "
+            f"{holdout.block}, every {holdout.every} the first that is held out is number {first + 1}; "
+            "choose smaller numbers"
+        )
     return np.asarray(places[np.array(kept, np.bool_) == held_out])
 
 
