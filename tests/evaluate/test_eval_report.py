@@ -13,11 +13,12 @@ from eval_cases import HEIGHT, WIDTH, flat, protocol, ramp, saying, write_set
 
 from onedepth.evaluate import result
 from onedepth.evaluate.align import Fit
+from onedepth.evaluate.charts import colour_scale
 from onedepth.evaluate.loading import open_data
 from onedepth.evaluate.models import Model, View
 from onedepth.evaluate.pictures import error_map, four_pictures
 from onedepth.evaluate.protocol import Protocol
-from onedepth.evaluate.report import Content, extremes, write_report
+from onedepth.evaluate.report import Content, extremes, fit_of, write_report
 from onedepth.evaluate.run import evaluate
 from onedepth.evaluate.scoring import pair, score
 from onedepth.evaluate.summary import summarise
@@ -131,6 +132,21 @@ def test_the_photo_is_cut_to_the_window_of_the_truth(tmp_path: Path, monkeypatch
     fit = Fit(alignment="none", kind="metric", space="depth", scale=1.0, shift=0.0)
     four_pictures(record, saying(flat(4)), fit, rules)
     assert seen == [(HEIGHT // 2, WIDTH // 4, 3)] * 4
+
+
+def test_truth_and_prediction_have_a_scale_in_metres(tmp_path: Path) -> None:
+    content = _content(tmp_path)
+    write_report(tmp_path / "r.html", content)
+    page = (tmp_path / "r.html").read_text()
+    assert page.count('class="scale"') == 2 * page.count('alt="truth of')
+    fit = fit_of(content.table, content.models[0], "none", 1, content.protocol)
+    shown = four_pictures(content.records[1], content.models[0], fit, content.protocol)
+    assert 2 <= shown.near < 3 < 15 < shown.far <= 20
+    scale = colour_scale(2.0, 6.0)
+    assert re.findall(r"<span>(.*?) m</span>", scale) == ["2.0", "3.0", "6.0"]
+    warm, *_, cold = re.findall(r"rgb\((\d+) \d+ (\d+)\)", scale)
+    assert int(warm[0]) > int(warm[1])
+    assert int(cold[0]) < int(cold[1])
 
 
 def test_disparity_models_have_a_report_as_well(tmp_path: Path) -> None:

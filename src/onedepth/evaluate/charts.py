@@ -52,6 +52,18 @@ def error_legend() -> str:
     )
 
 
+def colour_scale(near: float, far: float) -> str:
+    """The colours of truth and prediction from near to far, with metres; even steps are even in disparity."""
+    table = colormap("Spectral_r")[::-1]  # nearest first
+    stops = ", ".join(f"rgb({r} {g} {b})" for r, g, b in table[np.linspace(0, 255, 9).round().astype(int)])
+    middle = 2 / (1 / near + 1 / far)
+    labels = "".join(f"<span>{_metres(depth)} m</span>" for depth in (near, middle, far))
+    return (
+        f'<div class="scale"><i style="background:linear-gradient(to right, {stops})"></i>'
+        f"<div>{labels}</div></div>"
+    )
+
+
 def scatter(tallies: Tallies, model: str) -> str:
     """Predicted against true depth of all pixels, as a density on logarithmic axes, with the 25 % band."""
     side = _HEIGHT - _TOP - _BOTTOM

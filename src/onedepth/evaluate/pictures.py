@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,22 @@ _BLUE, _WHITE, _RED = (np.array(c, np.float64) for c in ((33, 102, 172), (247, 2
 _UNMEASURED = (24, 24, 26)
 
 
-def four_pictures(record: Record, model: Model, fit: Fit, protocol: Protocol) -> list[str]:
+@dataclass(frozen=True)
+class Pictures:
+    """What is shown of an image.
+
+    Attributes:
+        urls: Photo, truth, prediction and error, as data URLs.
+        near: Metres of the warmest colour of truth and prediction.
+        far: Metres of the coldest.
+    """
+
+    urls: tuple[str, str, str, str]
+    near: float
+    far: float
+
+
+def four_pictures(record: Record, model: Model, fit: Fit, protocol: Protocol) -> Pictures:
     """Photo, truth, prediction and error of an image as data URLs, in the window that counts.
 
     Truth and prediction have the same colours for the same metres. In the error map blue is too near, red too
@@ -52,7 +68,8 @@ def four_pictures(record: Record, model: Model, fit: Fit, protocol: Protocol) ->
         _coloured(depth, (near, far)),
         error_map(np.where(np.isfinite(shown), depth, np.float32(np.nan)), shown),
     ]
-    return [_jpeg(picture) for picture in pictures]
+    photo, true, predicted, error = map(_jpeg, pictures)
+    return Pictures((photo, true, predicted, error), near, far)
 
 
 def error_map(depth: Raster, truth: Raster) -> Pixels:

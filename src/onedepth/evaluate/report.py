@@ -30,6 +30,7 @@ from onedepth.files.atomic import write_bytes
 from onedepth.manifest.record import Record
 
 _CAPTIONS = ("photo", "truth", "prediction", "too near (blue), too far (red)")
+_SCALED = ("truth", "prediction")
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,12 @@ def _image(content: Content, model: Model, alignment: str, name: str, index: int
     values = ", ".join(
         f"{METRICS[m].title} {markdown.number(numbers[m][index])}" for m in protocol.metrics[:3]
     )
+    shown = four_pictures(record, model, fit, protocol)
+    scale = charts.colour_scale(shown.near, shown.far)
     figures = "".join(
         f'<figure><img src="{picture}" alt="{caption} of {html.escape(record.id)}">'
-        f"<figcaption>{caption}</figcaption></figure>"
-        for picture, caption in zip(four_pictures(record, model, fit, protocol), _CAPTIONS, strict=True)
+        f"<figcaption>{caption}</figcaption>{scale if caption in _SCALED else ''}</figure>"
+        for picture, caption in zip(shown.urls, _CAPTIONS, strict=True)
     )
     head = f"<h3>{name} <span>{html.escape(record.id)}</span> <b>{html.escape(values)}</b></h3>"
     return f'{head}<div class="four">{figures}</div>'
