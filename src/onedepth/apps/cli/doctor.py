@@ -22,6 +22,7 @@ _BASE = {
     "openexr": "OpenEXR",
     "pillow": "PIL",
     "pillow-heif": "pillow_heif",
+    "pydantic": "pydantic",
     "pyyaml": "yaml",
     "rich": "rich",
     "tifffile": "tifffile",
@@ -31,16 +32,13 @@ _BASE = {
 """Distribution -> module of everything the base install needs."""
 
 _EXTRAS = {
-    "train": (
-        "torch",
-        "torchvision",
-        "timm",
-        "lightning-fabric",
-        "onnx",
-        "pydantic",
-        "safetensors",
-        "tensorboard",
-    ),
+    "train": ("torch", "torchvision", "timm", "lightning-fabric", "onnx", "safetensors", "tensorboard"),
+    "data": ("av", "fsspec", "h5py", "pyarrow", "scipy"),
+    "eval": ("pyarrow", "scipy"),
+    "video": ("av",),
+    "geometry": ("open3d", "rerun-sdk", "laspy"),
+    "serve": ("fastapi", "prometheus-client", "python-multipart", "uvicorn"),
+    "ray": ("ray",),
 }
 
 
