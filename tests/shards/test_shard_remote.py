@@ -130,5 +130,5 @@ def test_a_server_without_ranges_is_named(
     pack(records, str(tmp_path / "out"), SMALL)
     with serve(tmp_path / "out", ranges=False) as url, pytest.raises(DataError, match="serve parts of files"):
         load_image(open_records(url)[0].image)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="cannot be reached"):
         open_records("http://127.0.0.1:1/nobody/listens")
