@@ -53,7 +53,9 @@ def distance_slowly(edges: Edges) -> npt.NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("contrast", [1.0, 0.15])  # at the lower one many edges are weak, and some are dropped
+@pytest.mark.parametrize(
+    "contrast", [1.0, 0.15]
+)  # at the lower one many edges are weak, and some are dropped
 @pytest.mark.parametrize("settings", [IBIMS, MDEC])
 def test_edges_are_those_of_the_slow_detector(seed: int, contrast: float, settings: dict[str, float]) -> None:
     values = contrast * np.log(boxes(seed, noise=0.02)).astype(np.float64)

@@ -1,7 +1,7 @@
 """The documentation of training says what the code does: recipes parse, fields, losses and files exist.
 
-Every `yaml` block of the pages is a recipe, or a part of one, which a smallest recipe then completes; one that
-is something else has the comment `<!-- no recipe -->` above it.
+Every `yaml` block of the pages is a recipe, or a part of one, which a smallest recipe then completes; one
+that is something else has the comment `<!-- no recipe -->` above it.
 """
 
 import re

@@ -106,7 +106,8 @@ def _duel(
     metric: str,
     average: Average,
 ) -> Duel | None:
-    rows = np.intersect1d(*(_scored(table, key, metric) for key in keys))
+    scored = [_scored(table, key, metric) for key in keys]
+    rows = np.intersect1d(scored[0], scored[1])
     if not len(rows):
         return None
     scenes = [table.scenes[i] for i in rows]

@@ -108,7 +108,7 @@ class Table:
                 for name, listed in column["numbers"].items()
             }
             names = {*table.metrics, *COUNTS, *FITTED}
-            lengths = {len(listed) for listed in (*numbers.values(), table.scenes)}
+            lengths = {len(table.scenes), *(len(listed) for listed in numbers.values())}
             if numbers.keys() != names or lengths != {len(table.ids)}:
                 raise ValueError(f"{column['model']} does not have {len(table.ids)} of each number")
             reasons = {int(index): str(reason) for index, reason in column["reasons"].items()}

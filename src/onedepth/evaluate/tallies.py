@@ -62,6 +62,6 @@ class Tallies:
         np.add.at(tally.by_depth, (at, size), 1)
         np.add.at(tally.density, (self._cell(depth), self._cell(truth)), 1)
 
-    def _cell(self, depth: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    def _cell(self, depth: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
         share = 1 + np.log2(np.maximum(depth, 1e-9) / self.protocol.range.cap) / OCTAVES
-        return np.clip((share * CELLS).astype(np.int64), 0, CELLS - 1)
+        return np.asarray(np.clip((share * CELLS).astype(np.int64), 0, CELLS - 1), np.int64)

@@ -46,10 +46,10 @@ def pairwise_normal(
         intrinsics: (B, 4) fx, fy, cx, cy in pixels of this raster.
         image: (B, C, H, W) for image edges; only edges of the target normals guide when None.
         generator: source of randomness.
-        number: edge pairs, and as many random pairs, per image; a hundredth of the pixels when None.
+        number: edge pairs, and as many random pairs, per image; a hundredth of its pixels if None.
         window: side of the window of the normals.
         stride: edges are looked for on every stride-th row and column (a pair starts 3 to 19 pixels from its
-            edge, so a pixel more or less is nothing, and half the search is a quarter of the time); 1 for all.
+            edge, so a pixel more or less is nothing, and half the search is a quarter of the time); 1: all.
 
     Returns:
         Tensor (B,), in [0, 3].

@@ -89,5 +89,5 @@ def triangle_normal(points: Tensor) -> Tensor:
 
 
 def unit(vectors: Tensor, eps: float = 1e-8) -> Tensor:
-    """Vectors (C, ...) at length 1; the zero vector stays. (`F.normalize` is ten times slower along axis 0.)"""
+    """Vectors (C, ...) at length 1; the zero vector stays. `F.normalize` takes ten times as long here."""
     return vectors * vectors.square().sum(0).clamp_min(eps**2).rsqrt()
