@@ -60,7 +60,9 @@ def test_planes_are_straight_in_inverse_depth(x: float, y: float, nearness: floa
     assert bent == 0
     inverse_straight, inverse_bent = straight_windows(np.reciprocal(disparity))
     assert inverse_straight == 0
-    assert abs(inverse_bent - straight) <= 2  # the slope of a window is another one in each quantity
+    assert (
+        abs(inverse_bent - straight) <= 0.15 * straight + 2
+    )  # a window's slope is another one in each quantity
 
 
 @pytest.mark.parametrize("swapped", [False, True])
