@@ -177,5 +177,5 @@ def test_a_video_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
 
 def test_a_raw_stream_has_no_time_stamps(tmp_path: Path) -> None:
     write_video(tmp_path / "a.avi", codec="libx264", format="h264")
-    with pytest.raises(DataError, match="frames without time stamps; make a plain copy: ffmpeg"):
+    with pytest.raises(DataError, match=r"frames without time stamps .*ffmpeg"):
         load_image(f"{tmp_path}/a.avi#0")

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from onedepth import __version__
@@ -65,10 +65,11 @@ def save_state(
         "recipe": recipe.model_dump(mode="json"),
         "checksum": _checksum(tensors),
     }
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={HEADER: json.dumps(header)})
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
+    # Not save_file: it writes to a temporary name of its own, which a killed process would leave behind.
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        file.write(save(tensors, metadata={HEADER: json.dumps(header)}))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def restore_state(
