@@ -81,6 +81,7 @@ bench: $(ENV)/.installed  ## measure speed and memory against rivals (quiet mach
 .PHONY: soak
 soak: $(ENV)/.installed  ## photos, a long film and the server for ten minutes each, watching memory; ARGS="--minutes 60" for the photos
 	$(ENV)/bin/python benchmarks/soak.py $(ARGS)
+	HYPOTHESIS_PROFILE=search $(ENV)/bin/python -m pytest --numprocesses auto --timeout 3600 $$(grep -l hypothesis -r tests --include 'test_*.py')
 	$(ENV)/bin/python benchmarks/video.py memory
 	$(ENV)/bin/python benchmarks/serve.py --seconds 120
 	ONEDEPTH_FUZZ_IMAGES=1000 ONEDEPTH_LOAD_SECONDS=120 $(ENV)/bin/python -m pytest tests/web/test_web_fuzz.py tests/web/test_web_load.py

@@ -12,9 +12,11 @@ SHARED = Path(os.environ.get("ONEDEPTH_SHARED") or Path(__file__).parents[2] / "
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
-# A busy machine is no failure: examples may take their time.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
+# A busy machine is no failure: examples may take their time. The same examples are tried every time, so that
+# a change is judged by what it changed; HYPOTHESIS_PROFILE=search looks for new ones (`make soak` does).
+settings.register_profile("patient", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None, max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "patient"))
 
 
 def _has_gpu() -> bool:
