@@ -10,6 +10,7 @@ from onedepth.errors import ConfigError
 from onedepth.networks.config import STRIDE, NetworkConfig
 from onedepth.networks.decoders import build_decoder
 from onedepth.networks.encoder import build_encoder
+from onedepth.networks.resize import resize
 from onedepth.networks.statistics import freeze_statistics
 
 _LOG_LIMITS = (math.log(1e-3), math.log(1e4))  # metres; keeps exp() finite, far outside any label
@@ -89,8 +90,8 @@ class DepthNet(nn.Module):
         focal = focal if focal.ndim == 1 else focal.prod(1).sqrt()
         wide, high = self.config.input_size(width, height, float(focal.detach().log().mean().exp()))
         seen = focal * math.sqrt(wide * high / (width * height))
-        depth = self(_resize(image, (high, wide))) * canonical_scale(seen, self.config.canonical_focal)
-        return _resize(depth, (height, width))
+        depth = self(resize(image, (high, wide))) * canonical_scale(seen, self.config.canonical_focal)
+        return resize(depth, (height, width))
 
     def encode(self, image: Tensor) -> list[Tensor]:
         """Features (B, C_i, H / s_i, W / s_i) of an image as in `forward`, finest first."""
@@ -148,8 +149,3 @@ def canonical_scale(focal: Tensor, canonical_focal: float) -> Tensor:
         canonical_focal: Focal length of the canonical camera.
     """
     return (focal / canonical_focal).view(-1, 1, 1, 1)
-
-
-def _resize(values: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize (B, C, H, W) linearly to (height, width), without aliasing, as a model file does."""
-    return F.interpolate(values, size, mode="bilinear", align_corners=False, antialias=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onedepth.apps.cli import FAILED, FAILED_SOME, INTERRUPTED
 from onedepth.apps.cli._app import report_error, say
+from onedepth.apps.cli._progress import progress
 from onedepth.apps.summary import Summary, summarise
 from onedepth.predict.batch import BatchOptions, Outcome, OutputFullError, run_batch
 from onedepth.predict.jobs import Job
@@ -104,7 +104,7 @@ def predict_jobs(
 
     outcomes = runner(view)
     try:
-        with contextlib.closing(outcomes), _progress(len(jobs)) as advance:
+        with contextlib.closing(outcomes), progress("Predicting", len(jobs), "photos/s") as advance:
             for outcome in outcomes:
                 if outcome.error is None:
                     report.outcomes.append(outcome)
@@ -186,30 +186,6 @@ def _write_page(page: Page, model: str, report: Report) -> None:
     )
     missing = f" ({counted(kept, 'kept photo')} not on it; --overwrite shows all)" if kept else ""
     say(f"page: {page.path}{missing}")
-
-
-@contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """Show a bar with rate and time left on a terminal; on a file or for one photo, nothing."""
-    if total < 2 or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
-    from rich.text import Text
-
-    class Rate(TextColumn):
-        def render(self, task: Task) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:.1f} photos/s", style="cyan")
-
-    columns = (
-        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
-        *(Rate(""), TimeRemainingColumn()),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Predicting", total=total)
-        yield lambda: bar.advance(task)
 
 
 def _title(job: Job) -> str:

@@ -22,6 +22,7 @@ from onedepth.errors import ModelFileError
 from onedepth.networks import DepthNet
 from onedepth.networks.config import NetworkConfig, Size
 from onedepth.networks.depthnet import canonical_scale
+from onedepth.networks.resize import resize
 from onedepth.predict.metadata import INPUT_FOCAL, INPUT_IMAGE, OUTPUT_DEPTH
 from onedepth.predict.modelfile import open_session
 from onedepth.train.export.graph import RESIZED
@@ -82,7 +83,7 @@ def torch_reference(network: DepthNet, image: Tensor, focal: tuple[float, float]
 def resize_photo(config: NetworkConfig, image: Tensor, focal: tuple[float, float]) -> Tensor:
     """Resize a uint8 photo (H, W, 3) to the size at which the network sees it, (1, 3, h, w), uint8."""
     width, height = config.input_size(image.shape[1], image.shape[0], math.sqrt(focal[0] * focal[1]))
-    return _resize(image.permute(2, 0, 1)[None], (height, width))
+    return resize(image.permute(2, 0, 1)[None], (height, width))
 
 
 def metres_from_resized(
@@ -105,18 +106,7 @@ def metres_from_resized(
     with torch.inference_mode():
         canonical = network(resized.float() / 255)
         metres = canonical * canonical_scale(seen, network.config.canonical_focal)
-        return _resize(metres, (height, width))[0, 0]
-
-
-def _resize(values: Tensor, shape: Sequence[int]) -> Tensor:
-    height, width = shape
-    if width == 1:  # torch 2.14 repeats the first row in a result that is one pixel wide; one high is right
-        return _resize(values.mT, (1, height)).mT if height > 1 else _interpolate(values, (1, 1))
-    return _interpolate(values, (height, width))
-
-
-def _interpolate(values: Tensor, shape: Size) -> Tensor:
-    return F.interpolate(values, shape, mode="bilinear", align_corners=False, antialias=True)
+        return resize(metres, (height, width))[0, 0]
 
 
 def compare(path: Path, network: DepthNet, photos: Sequence[tuple[str, Pixels]]) -> Iterator[Difference]:
