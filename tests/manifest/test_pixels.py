@@ -49,6 +49,22 @@ def test_the_size_of_a_jpeg_is_found_behind_other_segments() -> None:
     assert (claim.width, claim.height) == (18, 12)
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_a_cut_off_image_is_refused_even_where_memory_still_holds_the_rest(
+    suffix: str, tmp_path: Path
+) -> None:
+    whole = cv2.imencode(f".{suffix}", photo(48, 64))[1].tobytes()
+    path = tmp_path / f"a.{suffix}"
+    for length in range(len(whole) // 2, len(whole), 40):
+        path.write_bytes(whole)
+        load_image(str(path))
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match="ends in the middle"):
+            load_image(str(path))
+    path.write_bytes(whole + b"appended by a camera")
+    assert load_image(str(path)).shape == (48, 64, 3)
+
+
 def _png_bomb(width: int, height: int) -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

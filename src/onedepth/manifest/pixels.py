@@ -19,6 +19,7 @@ HDF5_SUFFIXES = (".h5", ".hdf5", ".mat", ".hdf")
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
 
 _JPEG, _SCAN, _END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"  # how a JPEG, its pixels and its end are marked
+_PNG, _PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
 _COLOUR = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
@@ -56,7 +57,8 @@ def load_image(locator: str, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
 def decode_picture(
     data: bytes, name: str, flags: int, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> tuple[npt.NDArray[Any], Claim]:
-    """Decode picture bytes, but no cut-off JPEG: OpenCV would fill what it lacks with grey and go on.
+    """Decode picture bytes, but no cut-off file: OpenCV would fill what a JPEG lacks with grey, and what a PNG
+    lacks with whatever lay in memory, and go on.
 
     Args:
         data: The file.
@@ -70,12 +72,12 @@ def decode_picture(
     Raises:
         DataError: Damaged, cut off, no image, or larger than `max_pixels`.
     """
-    if data.startswith(_JPEG) and not data.endswith(_END) and data.rfind(_END) < data.rfind(_SCAN):
-        raise DataError(f"{name}: the file ends in the middle of the image; copy it again")
     claim = claim_of(data) if data else None
     if claim is None:
         raise DataError(f"{name}: damaged or not an image{'' if data else ' (0 bytes)'}")
     check_pixels(claim.width, claim.height, name, max_pixels)
+    if _is_cut_off(data):
+        raise DataError(f"{name}: the file ends in the middle of the image; copy it again")
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
@@ -83,3 +85,10 @@ def decode_picture(
     if pixels is None:
         raise DataError(f"{name}: damaged or not an image")
     return pixels, claim
+
+
+def _is_cut_off(data: bytes) -> bool:
+    """Whether a JPEG or PNG lacks its end; what some cameras append behind the end does not matter."""
+    if data.startswith(_JPEG):
+        return not data.endswith(_END) and data.rfind(_END) < data.rfind(_SCAN)
+    return data.startswith(_PNG) and data.rfind(_PNG_END) < 0
