@@ -2,10 +2,10 @@
 
     python experiments/teacher_views.py fastdepth_nyu.onnx DATA -o DATA/distilled --views 12000
 
-The teacher knows one camera (FastDepth: that of NYU Depth v2, a whole photo stretched to 224x224). Each view is
-a random window of a photo, recoloured, sometimes mixed with a second one, shown to the teacher as if that
-camera had taken it; its answer is the label, and that camera is the view's. So a student learns the function
-of the teacher from few photos, also where they show nothing that the teacher was trained on (Beyer et al. 2022,
+The teacher knows one camera (FastDepth: that of NYU Depth v2, a whole photo stretched to 224x224). Each view
+is a random window of a photo, recoloured, sometimes mixed with a second one, shown to the teacher as if that
+camera had taken it; its answer is the label, and that camera is the view's. So a student learns the
+teacher's function from few photos, also where they show nothing that it was trained on (Beyer et al. 2022,
 "Knowledge distillation: a good teacher is patient and consistent"). No view shows a held-out photo.
 """
 
@@ -107,6 +107,7 @@ def label_views(teacher: Path, root: Path, folder: Path, count: int, seed: int) 
 
 
 def main() -> None:
+    """Label views from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("teacher", type=Path, help="ONNX file: image (1, 3, 224, 224) in [0, 1] to metres")
     parser.add_argument("data", type=Path, help="root of the photo sets")
