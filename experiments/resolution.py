@@ -1,9 +1,10 @@
 """Resolution-mismatched supervision: full-resolution depth from labels 4, 8 and 16 times coarser.
 
-    python experiments/resolution.py --data DATA [--steps 200] [--seeds 0 1 2] [--only "x8 all" ...]
+    python experiments/resolution.py --data DATA [--steps 200] [--seeds 0 1 2] [--only "x8 low" ...]
 
 A row for: the coarse photo's depth enlarged; the network trained on coarse photos shown full ones; each
-loss added; affinity distillation from a depth autoencoder; and full supervision. All are scored at full resolution.
+loss added; affinity distillation from a depth autoencoder; and full supervision. All are scored at full
+resolution.
 """
 
 from collections.abc import Sequence

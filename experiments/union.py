@@ -3,7 +3,8 @@
     python experiments/union.py --data DATA [--steps 200] [--seeds 0 1 2]
 
 The metric set is the same and as large in every row, and so is the number of its samples in a step; another
-kind adds its own. Scored without alignment and median-aligned on sets never trained on, and on held-out frames of the kitchen whose training frames give video only.
+kind adds its own. Scored without alignment and median-aligned on sets never trained on, and on held-out
+frames of the kitchen whose training frames give video only.
 """
 
 from typing import Any

@@ -2,7 +2,8 @@
 
     python experiments/zoom.py --data DATA [--steps 150] [--seeds 0 1 2]
 
-Trained on two KITTI drives, scored on a third and on an odometry sequence, median-aligned, and by how much a zoom of the camera changes the prediction.
+Trained on two KITTI drives, scored on a third and on an odometry sequence, median-aligned, and by how much
+a zoom of the camera changes the prediction.
 """
 
 from claims.common import SMALL

@@ -1,8 +1,9 @@
 """Train the variants of an experiment, score each, and keep what came out.
 
 An experiment is a table of variants, each a recipe, and a table of test sets. Every variant is trained once
-per seed, in its own folder, so that a run which was stopped goes on and one that is done is not repeated. What
-was scored is written to `results/claims/NAME.json` after each run; `report.py` makes table and figure of it.
+per seed, in its own folder, so that a run which was stopped goes on and one that is done is not repeated.
+What was scored is written to `results/claims/NAME.json` after each run; `report.py` makes table and figure
+of it.
 """
 
 from __future__ import annotations
