@@ -55,6 +55,13 @@ def test_an_unknown_address_is_told() -> None:
     assert "cannot listen on no.such.host.invalid" in result.stderr
 
 
+@pytest.mark.parametrize("token", ["", "two words", "sésame"])
+def test_a_token_that_lets_everybody_or_nobody_in_is_refused(token: str) -> None:
+    result = CliRunner().invoke(app, ["serve", "--port", "0", "--token", token])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: --token: expected ASCII")
+
+
 def test_listening_to_everybody_without_a_token_is_told(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,7 +70,7 @@ def test_listening_to_everybody_without_a_token_is_told(
         "onedepth.apps.web.run.run", lambda listener, predictor, settings: seen.append(settings)
     )
     arguments = ["serve", "--host", "0.0.0.0", "--port", "0", "--model", str(tiny_model)]
-    assert "--token" in CliRunner().invoke(app, arguments).stderr
+    assert CliRunner().invoke(app, arguments).stderr.startswith("warning: ")
     assert CliRunner().invoke(app, [*arguments, "--token", "x", "--allow-host", "depth.example"]).stderr == ""
     assert seen[0].hosts is None
     assert seen[1].token == "x"

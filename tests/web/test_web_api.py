@@ -154,17 +154,21 @@ def test_a_form_is_read_like_a_body(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ({"format": "bmp"}, "format"),
-        ({"focal": 0}, "focal"),
+        ({"format": "bmp"}, "format: found 'bmp', expected 'png16', 'npz'"),
+        ({"focal": 0}, "focal: found '0', expected at least 1"),
+        ({"focal": "long"}, "focal: found 'long', expected a number"),
         ({"focal": "nan"}, "focal"),
         ({"focal": "-inf"}, "focal"),
         ({"focal": 70, "fov": 60}, "focal and fov"),
         ({"fov": 180}, "fov"),
-        ({"side": 1}, "side"),
+        ({"side": 1}, "side: found '1', expected at least 16"),
+        ({"side": "1.5"}, "a whole number"),
+        ({"bar": "x"}, "true or false"),
         ({"point": "1,2"}, "format=json"),
-        ({"format": "json", "point": "a,b"}, "point"),
+        ({"format": "json", "point": ["1,2", "a,b"]}, "point: found 'a,b', expected x,y in pixels"),
+        ({"format": "json", "point": ["1,2"] * 65}, "point: found 65, expected at most 64 of them"),
         ({"vertices": 1000}, "format=ply"),
-        ({"colour": "magma"}, "colour"),
+        ({"colour": "magma"}, "colour: unknown; expected one of format, focal"),
     ],
 )
 def test_wrong_queries_are_told_in_one_line(client: TestClient, query: dict[str, Any], told: str) -> None:
@@ -181,7 +185,10 @@ def test_wrong_queries_are_told_in_one_line(client: TestClient, query: dict[str,
         ({"content": b"hello"}, "not an image"),
         ({"content": photo()[:-40]}, "damaged"),
         ({"content": photo(), "params": {"format": "json", "point": "80,10"}}, "outside"),
-        ({"files": {"other": ("a.png", photo())}}, "'image'"),
+        ({"files": {"other": ("a.png", photo())}}, "holds 'other', expected one file as 'image'"),
+        ({"files": {"image": (None, b"text")}}, "'image' as text"),
+        ({"files": {"image": ("a.png", photo())}, "data": {"format": "npz"}}, "'format' as text"),
+        ({"files": {"image": ("a.png", photo()), "n" * 90: (None, b"")}}, f"'{'n' * 40}' as text"),
         ({"files": {"image": ("a.png", b"")}}, "empty"),
         ({"files": [("image", ("a", photo())), ("image", ("b", photo()))]}, "form"),
         ({"content": b"--x", "headers": {"content-type": "multipart/form-data"}}, "form"),
@@ -229,6 +236,7 @@ def test_faults_of_ours_stay_in_the_log(client: TestClient, monkeypatch: pytest.
 def test_other_paths_are_told_in_json(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code in (404, 405)
+    assert "/openapi.json" in answer.json()["error"]
     assert set(answer.json()) == {"error"}
 
 
@@ -252,6 +260,7 @@ def test_a_token_guards_the_api_and_the_metrics(make_client: Any) -> None:
         for headers in ({}, {"Authorization": "Bearer no"}, {"Authorization": "Basic sésame".encode()}):
             answer = client.request(method, path, headers=headers)
             assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+            assert ("wrong" in answer.json()["error"]) == bool(headers)
     assert client.get("/healthz").status_code == client.get("/").status_code == 200
     answer = client.post(URL, content=photo(), headers=good)
     assert answer.status_code == 401  # headers are latin-1 on the wire; UTF-8 bytes are no match

@@ -16,6 +16,9 @@ import pytest
 from web_cases import Address, metric, noisy, photo, serving, wait_until
 
 from onedepth.apps.web import server
+from onedepth.apps.web.answer import answer
+from onedepth.apps.web.errors import RequestError
+from onedepth.apps.web.options import DepthOptions
 from onedepth.apps.web.server import make_app
 from onedepth.apps.web.settings import Limits, Settings
 from onedepth.predict.predictor import Predictor
@@ -34,10 +37,12 @@ class Gate:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.opened, self.begun, real = threading.Event(), 0, server.answer
+        self.given_up: list[bool] = []
 
         def wait(*given: Any) -> Any:
             self.begun += 1
             assert self.opened.wait(60)
+            self.given_up.append(given[-1]())
             return real(*given)
 
         monkeypatch.setattr(server, "answer", wait)
@@ -232,6 +237,22 @@ def test_no_answer_in_time_is_said(predictor: Predictor, gate: Gate) -> None:
         gate.opened.set()
         wait_until(lambda: numbers(address, "onedepth_photos_pending") == 0)
         assert gate.begun == 1  # the second had not begun, and never does
+        assert gate.given_up == [True]  # and the first learns that nobody waits
+        assert is_well(address)
+        assert gate.given_up == [True, False]
+
+
+def test_nothing_more_is_done_for_nobody() -> None:
+    asked: list[bool] = []
+
+    def given_up() -> bool:
+        asked.append(True)
+        return True
+
+    nobody: Any = None  # a predictor that would fail
+    with pytest.raises(RequestError, match="nobody"):
+        answer(nobody, photo(), DepthOptions(), 10**6, given_up)
+    assert asked == [True]
 
 
 def test_uploads_never_touch_a_disk(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:

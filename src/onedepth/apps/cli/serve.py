@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from onedepth.apps.cli._app import report_error, say
+from onedepth.apps.cli._app import say
 
 
 def serve(
@@ -41,8 +41,13 @@ def serve(
     """
     from onedepth.apps.web.run import Address, default_workers, open_socket, run, threads_per_worker
     from onedepth.apps.web.settings import LOOPBACK, Limits, Settings
+    from onedepth.errors import ConfigError
     from onedepth.predict.predictor import load
 
+    if token is not None and not (token.isascii() and token.isprintable() and token and " " not in token):
+        raise ConfigError(
+            "--token: expected ASCII letters, digits and signs, no spaces; leave it out to let everybody in"
+        )
     upload = max_megabytes * 2**20
     limits = Limits(
         upload_bytes=upload,
@@ -57,7 +62,7 @@ def serve(
     socket = open_socket(Address(host, port))
     predictor = load(model, device, threads=threads_per_worker(limits.workers))
     if not local and token is None:
-        report_error(f"anybody who reaches {host} may use this server; --token keeps others out")
+        say(f"warning: anybody who reaches {host} may use this server; --token keeps others out", err=True)
     shown = f"[{host}]" if ":" in host else host
     say(f"http://{shown}:{socket.getsockname()[1]}  (Ctrl-C stops)")
-    run(socket, predictor, Settings(token=token or None, hosts=hosts, limits=limits))
+    run(socket, predictor, Settings(token=token, hosts=hosts, limits=limits))

@@ -16,6 +16,7 @@ import numpy as np
 from onedepth.apps.summary import summarise
 from onedepth.apps.web.errors import RequestError
 from onedepth.apps.web.options import DepthOptions
+from onedepth.apps.web.pool import GivenUp
 from onedepth.camera import Camera
 from onedepth.depthmap import DepthMap
 from onedepth.errors import DepthFileError, DepthMapError, ImageError, OneDepthError
@@ -63,19 +64,34 @@ class Answer:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def answer(predictor: Predictor, data: bytes, options: DepthOptions, max_pixels: int) -> Answer:
+def answer(
+    predictor: Predictor,
+    data: bytes,
+    options: DepthOptions,
+    max_pixels: int,
+    given_up: GivenUp = lambda: False,
+) -> Answer:
     """Decode, predict, encode.
+
+    Args:
+        predictor: The model.
+        data: The photo.
+        options: What the client asked for.
+        max_pixels: Largest photo.
+        given_up: Asked between the stages; where it says so the rest is left undone.
 
     Raises:
         OneDepthError: The photo cannot be read or is too large, the camera is impossible, or the format
             cannot hold the result.
-        RequestError: The temporary folder cannot be written.
+        RequestError: The temporary folder cannot be written, or nobody waits any more.
     """
     start = time.perf_counter()
     photo = decode(data, max_pixels)
     decoded = time.perf_counter()
+    _go_on(given_up)
     prediction = predictor.predict_view(photo, _camera(photo, options))
     predicted = time.perf_counter()
+    _go_on(given_up)
     if not prediction.depth.valid.any():
         raise ImageError("not a single pixel got a depth; check the focal length")
     if options.side is not None:
@@ -89,6 +105,11 @@ def answer(predictor: Predictor, data: bytes, options: DepthOptions, max_pixels:
     }
     ending = ".json" if options.format == "json" else FORMATS[options.format].ending
     return Answer(body, MEDIA_TYPES[options.format], f"depth{ending}", facts, stages)
+
+
+def _go_on(given_up: GivenUp) -> None:
+    if given_up():
+        raise RequestError(503, "nobody waits for this answer any more")
 
 
 def decode(data: bytes, max_pixels: int) -> Photo:

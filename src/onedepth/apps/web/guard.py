@@ -76,7 +76,8 @@ def _refusal(scope: Scope, settings: Settings) -> JSONResponse | None:
         token.strip().encode("utf-8", "replace"), settings.token.encode("utf-8", "replace")
     ):
         return None
-    refusal = _refused(401, "this server asks for its token, as `Authorization: Bearer TOKEN`")
+    found = "the token is wrong; it is" if token else "this server asks for its token,"
+    refusal = _refused(401, f"{found} sent as `Authorization: Bearer TOKEN`")
     refusal.headers["WWW-Authenticate"] = "Bearer"
     return refusal
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -21,6 +22,8 @@ from onedepth.apps.web.errors import RequestError, busy
 from onedepth.apps.web.settings import Limits
 
 T = TypeVar("T")
+GivenUp = Callable[[], bool]
+"""Whether nobody waits for the answer any more."""
 
 _MEMORY = 0.1  # weight of the newest job in the mean time that Retry-After is made of
 _LONGEST_WAIT = 60
@@ -36,11 +39,12 @@ class Pool:
         self._mean = 0.2
         self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="onedepth")
 
-    async def run(self, work: Callable[[], T], request: Request) -> T:
+    async def run(self, work: Callable[[GivenUp], T], request: Request) -> T:
         """Run `work` in a thread and wait for it, as long as the client does.
 
         Args:
-            work: The job; one that waits when its client goes, or its time is up, is never begun.
+            work: The job; one that waits when its client goes, or its time is up, is never begun. One that
+                has begun may ask the function it is given whether anybody still waits.
             request: Whose body has been read.
 
         Raises:
@@ -48,7 +52,8 @@ class Pool:
             ClientDisconnect: The client has gone.
             Exception: Whatever `work` raises.
         """
-        job = self._submit(work)
+        left = threading.Event()
+        job = self._submit(partial(work, left.is_set))
         answer = asyncio.wrap_future(job)
         gone = asyncio.ensure_future(_until_gone(request))
         try:
@@ -65,6 +70,7 @@ class Pool:
             text = f"no answer within {self._limits.answer_seconds:g} s"
             raise RequestError(503, text, {"Retry-After": str(self._wait())})
         finally:
+            left.set()
             gone.cancel()
             answer.cancel()
             job.cancel()
@@ -76,7 +82,8 @@ class Pool:
     def _submit(self, work: Callable[[], T]) -> Future[T]:
         with self._lock:
             if self.pending >= self._limits.jobs:
-                raise busy(self._wait(), f"{self.pending} photos are waiting")
+                waiting = "1 photo is" if self.pending == 1 else f"{self.pending} photos are"
+                raise busy(self._wait(), f"{waiting} waiting or worked on")
             self.pending += 1
         job = self._threads.submit(self._timed, work)
         job.add_done_callback(self._done)

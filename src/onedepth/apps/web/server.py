@@ -26,6 +26,7 @@ from onedepth.apps.web.options import DepthOptions
 from onedepth.apps.web.pool import Pool
 from onedepth.apps.web.settings import Settings
 from onedepth.apps.web.upload import FIELD, Budget, ClientDisconnect, read_upload
+from onedepth.apps.web.wrong_query import wrong_query
 from onedepth.errors import OneDepthError
 from onedepth.files.colormaps import colormap
 from onedepth.predict.depth_errors import DEFAULT_ERRORS
@@ -71,6 +72,10 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         "content": {media_type: {} for media_type in MEDIA_TYPES.values()},
     },
     **{status: {"description": text, **_ERROR} for status, text in _REASONS.items()},
+}
+_ADDRESSES = {
+    404: "no such address; the API is POST /v1/depth, described by /openapi.json, and the page is /",
+    405: "not with this method; POST a photo to /v1/depth, GET the rest; /openapi.json describes them",
 }
 _log = logging.getLogger("onedepth.serve")
 
@@ -179,15 +184,13 @@ def _handle_errors(app: FastAPI) -> None:
         return Response(status_code=499)  # as nginx calls it; nobody hears it, the metrics count it
 
     @app.exception_handler(RequestValidationError)
-    async def wrong_query(_: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][1:])
-        message = str(first["msg"]).removeprefix("Value error, ")
-        return _error(422, f"{where}: {message}" if where else message)
+    async def unfit_query(_: Request, error: RequestValidationError) -> Response:
+        return _error(422, wrong_query(error.errors()[0]))
 
     @app.exception_handler(HTTPException)
     async def plain(_: Request, error: HTTPException) -> Response:
-        return _error(error.status_code, str(error.detail), dict(error.headers or {}))
+        text = _ADDRESSES.get(error.status_code, str(error.detail))
+        return _error(error.status_code, text, dict(error.headers or {}))
 
     @app.exception_handler(MemoryError)
     async def no_memory(_: Request, error: MemoryError) -> Response:

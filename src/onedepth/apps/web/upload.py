@@ -98,6 +98,9 @@ def _too_large(limits: Limits) -> RequestError:
     return closing(413, f"the upload is larger than the limit of {limits.upload_bytes / 2**20:.4g} MiB")
 
 
+_FIELDS = 16  # beyond the file, only to name them in the refusal
+
+
 class _InMemory(MultiPartParser):
     """Starlette's parser writes parts above a megabyte to a temporary file; here nothing may touch a disk."""
 
@@ -109,15 +112,21 @@ async def _from_form(request: Request, body: bytearray) -> bytes:
         yield bytes(body)
 
     try:
-        form = await _InMemory(request.headers, once(), max_files=1, max_fields=0).parse()
+        form = await _InMemory(request.headers, once(), max_files=1, max_fields=_FIELDS).parse()
     except (MultiPartException, KeyError, UnicodeError, ValueError) as error:
         reason = getattr(error, "message", "") or "damaged"
         raise RequestError(400, f"the form cannot be read ({reason}); send one file as {FIELD!r}") from None
-    part: Any = form.get(FIELD)
-    if not isinstance(part, UploadFile):
-        found = ", ".join(sorted(map(repr, form))) or "nothing"
-        raise RequestError(400, f"the form holds {found}, expected one file as {FIELD!r}")
-    return await part.read()
+    parts: list[tuple[str, Any]] = form.multi_items()
+    if len(parts) == 1 and parts[0][0] == FIELD and isinstance(parts[0][1], UploadFile):
+        return await parts[0][1].read()
+    names = sorted(
+        repr(name[:40]) + ("" if isinstance(part, UploadFile) else " as text") for name, part in parts
+    )
+    raise RequestError(
+        400,
+        f"the form holds {', '.join(names) or 'nothing'}, expected one file as {FIELD!r}; "
+        "options stand in the query of the address",
+    )
 
 
 __all__ = ["FIELD", "Budget", "ClientDisconnect", "read_upload"]

@@ -14,6 +14,8 @@ function headers() {
 
 async function askForToken() {
   const dialog = document.querySelector("dialog.ask");
+  dialog.querySelector(".small").hidden = sessionStorage.getItem(KEY) === null; // the one that is kept was refused
+  sessionStorage.removeItem(KEY);
   const input = dialog.querySelector("input");
   input.value = "";
   dialog.showModal();

@@ -19,6 +19,7 @@ function say(error) {
 }
 
 const guarded = action => async (...given) => {
+  $(".message").hidden = true;
   try { await action(...given); } catch (error) { say(error); }
 };
 
@@ -28,7 +29,6 @@ function busy(text) {
 }
 
 async function open(photo) {
-  $(".message").hidden = true;
   if (state.limits && photo.size > state.limits.max_upload_bytes) {
     throw new Error(`The photo has ${(photo.size / 2 ** 20).toFixed(0)} MiB; this server takes ${(state.limits.max_upload_bytes / 2 ** 20).toFixed(0)}.`);
   }
@@ -51,6 +51,7 @@ async function measure() {
   try {
     const found = await api.depth(state.photo, { format: "pfm", side: SIDE, focal: state.focal }, state.running.signal);
     table ??= await api.colours();
+    if (!state.limits) await about(); // its errors of depth stand in every length
     show(new DepthMap(found.data, found.facts));
   } catch (error) {
     if (first && error.name !== "AbortError") { $(".start").hidden = false; $(".work").hidden = true; }
@@ -175,7 +176,7 @@ function listen() {
     event.preventDefault();
     const { width, height } = state.map.facts.photo, unit = $(".focal select").value;
     const focal = FOCAL[unit].from(Number($(".focal input").value), width, height);
-    if (!(focal >= 1 && focal <= 1e6)) throw new Error("That is no focal length.");
+    if (!(focal >= 1 && focal <= 1e6)) throw new Error("That is no focal length; expected a number above 0.");
     const before = state.focal;
     state.focal = focal;
     try { await measure(); } catch (error) { state.focal = before; throw error; }

@@ -16,6 +16,7 @@ export class ModelView {
     this.scene.background = new THREE.Color(0x0d0e10);
     this.camera = new THREE.PerspectiveCamera(50, 1, 0.01, 1000);
     this.controls = new OrbitControls(this.camera, this.canvas);
+    this.controls.rotateSpeed = 0.4; // one view knows no backs: a stroke over the picture is no full turn
     this.controls.addEventListener("change", () => this.draw());
     this.content = null;
   }
