@@ -95,7 +95,14 @@ def test_an_existing_output_is_kept_unless_told() -> None:
     [
         (("glow", "photo.png", "-o", "out.png"), "expected one of bokeh, fog"),
         (("fog", "photo.png", "-o", "out.png", "--aperture", "3"), "--aperture is not for fog"),
-        (("fog", "photo.png", "-o", "out.png", "--visibility", "0"), "visibility 0"),
+        (("fog", "photo.png", "-o", "out.png", "--visibility", "0"), "--visibility 0"),
+        (("bokeh", "photo.png", "-o", "out.png", "--focus", "-1"), "--focus -1"),
+        (("bokeh", "photo.png", "-o", "out.png", "--aperture", "50000"), "millimetres from 0 to 1000"),
+        (("fog", "depth.npz", "-o", "out.png"), "holds depth"),
+        (("fog", "kinect.png", "-o", "out.png"), "--depth-scale"),
+        (("fog", "photo.png", "-o", "out.png", "--depth", "kinect.png"), "--depth-scale"),
+        (("fog", "photo.png", "-o", "out.png", "--depth-scale", "mm"), "--depth FILE"),
+        (("fog", "photo.png", "-o", "out.png", "--depth", "depth.npz", "--focal", "90"), "predicted for"),
         (("fog", "photo.png", "-o", "out.png", "--light", "1", "2", "300"), "from 0 to 255"),
         (("fog", "photo.png", "-o", "out.gif"), "written as .png"),
         (("fog", "photo.png", "-o", "no/out.png"), "folder that exists"),
@@ -105,15 +112,26 @@ def test_an_existing_output_is_kept_unless_told() -> None:
         (("parallax", "photo.png", "-o", "out.mp4", "--seconds", "0"), "--seconds 0"),
         (("bokeh", "photo.png", "-o", "out.png", "--focus", "2", "--at", "1", "1"), "give one of them"),
         (("bokeh", "photo.png", "-o", "out.png", "--at", "64", "1"), "outside the photo"),
-        (("stereo", "photo.png", "-o", "out.png", "--baseline", "90000"), "more than a fifth"),
+        (("stereo", "photo.png", "-o", "out.png", "--baseline", "90000"), "--baseline 90000"),
         (("fog", "photo.png", "-o", "out.png", "--depth", "small.npz"), "give its own depth"),
     ],
 )
 def test_what_cannot_be_made_is_one_line(words: tuple[str, ...], reason: str, tmp_path: Path) -> None:
     DepthMap(np.ones((5, 5)), "metric").save("small.npz")
+    Image.fromarray(np.full((HEIGHT, WIDTH), 900, np.uint16)).save("kinect.png")
     before = sorted(path.name for path in tmp_path.iterdir())
     run = _effect(*words)
     assert run.exit_code == 2
     assert run.stderr.count("\n") == 1
     assert reason in run.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_the_widest_baseline_is_told_in_millimetres_and_holds() -> None:
+    told = _effect(
+        "stereo", "photo.png", "-o", "out.png", "--depth", "depth.npz", "--baseline", "90000"
+    ).stderr
+    most = int(told.split("at most ")[1].split(" mm")[0])
+    for baseline, code in ((most - 2, 0), (most + 2, 2), (-most + 2, 0)):
+        words = ("--depth", "depth.npz", "--overwrite", "--baseline", baseline)
+        assert _effect("stereo", "photo.png", "-o", "out.png", *words).exit_code == code

@@ -233,3 +233,42 @@ def test_what_cannot_be_converted_is_one_line(files, tmp_path, target, words, me
     assert code == 2
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_what_exists_is_kept_unless_told(files, tmp_path):
+    depth, photo = files
+    before = photo.read_bytes()
+    assert convert(photo, photo) == (0, "")  # neither itself ...
+    (tmp_path / "mine.ply").write_text("mine")
+    assert convert(depth, tmp_path / "mine.ply") == (0, "")
+    assert (tmp_path / "mine.ply").read_text() == "mine"
+    assert convert(depth, tmp_path / "mine.ply", "--overwrite") == (0, "")
+    assert len(trimesh.load(tmp_path / "mine.ply").vertices) > 100
+    code, error = convert(depth, photo, "--to", "picture", "--image", photo, "--overwrite")
+    assert (code, "would replace the photo" in error) == (2, True)
+    assert photo.read_bytes() == before
+    (tmp_path / "scene").mkdir()  # an empty folder is no result
+    assert convert(depth, tmp_path / "scene", "--to", "colmap", "--image", photo)[0] == 0
+    note = tmp_path / "scene/sparse/0/cameras.txt"
+    note.write_text("mine")
+    assert convert(depth, tmp_path / "scene", "--to", "colmap", "--image", photo) == (0, "")
+    assert note.read_text() == "mine"
+
+
+def test_a_photo_of_another_size_and_depth_without_a_camera_are_named(files, tmp_path):
+    depth, _ = files
+    Image.fromarray(np.zeros((5, 7, 3), np.uint8)).save(tmp_path / "small.png")
+    code, error = convert(depth, tmp_path / "a.ply", "--image", tmp_path / "small.png")
+    assert code == 2
+    assert "small.png: is 7x5" in error
+    Image.fromarray(np.full((48, 64), 900, np.uint16)).save(tmp_path / "kinect.png")
+    code, error = convert(tmp_path / "kinect.png", tmp_path / "b.ply")
+    assert (code, "--depth-scale" in error) == (2, True)
+    code, error = convert(tmp_path / "kinect.png", tmp_path / "b.ply", "--depth-scale", "mm")
+    assert (code, "--focal" in error) == (2, True)
+    assert convert(tmp_path / "kinect.png", tmp_path / "b.npz", "--depth-scale", "mm") == (0, "")
+    assert convert(tmp_path / "kinect.png", tmp_path / "b.ply", "--depth-scale", "mm", "--fov", "60") == (
+        0,
+        "",
+    )
+    assert trimesh.load(tmp_path / "b.ply").bounds[0][2] == pytest.approx(0.9)

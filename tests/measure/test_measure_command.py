@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from scenes import room, with_box
+from scenes import camera, plane_depth, room, with_box
 from typer.testing import CliRunner
 
 from onedepth.apps.cli._app import app
@@ -94,6 +94,65 @@ def test_depth_of_a_sensor_is_surer_than_that_of_a_model(depth_file):
     model, sensor = (json.loads(run(*words, *more)[1])["distances"][0] for more in ([], ["--sensor"]))
     assert sensor["metres"] == model["metres"]
     assert sensor["uncertainty"] < 0.3 * model["uncertainty"]
+
+
+def test_a_saved_map_is_not_replaced_unless_told_nor_of_a_kind_that_cannot_be_measured(depth_file, tmp_path):
+    saved = tmp_path / "mine.npz"
+    words = [depth_file, "--known", "2.5", "20,110", "120,100", "--save"]
+    saved.write_text("mine")
+    code, _, err = run(*words, saved)
+    assert (code, saved.read_text()) == (2, "mine")
+    assert "mine.npz: exists" in err
+    assert run(*words, saved, "--overwrite")[0] == 0
+    assert DepthMap.load(saved).calibration.length == 2.5
+    code, _, err = run(*words, tmp_path / "a.ply")
+    assert (code, ".npz" in err, (tmp_path / "a.ply").exists()) == (2, True, False)
+
+
+def test_depth_of_another_program_is_never_taken_for_a_photo(tmp_path, tiny_model):
+    steps = np.full((48, 64), 10_000, np.uint16)
+    file = tmp_path / "kinect.png"
+    Image.fromarray(steps).save(file)
+    words = ["--points", "10,24", "50,24", "--focal", "80", "--model", tiny_model]
+    code, _, err = run(file, *words)
+    assert (code, "--depth-scale" in err) == (2, True)
+    for scale, metres in (("tum", 1.0), ("4000", 1.25)):
+        code, out, err = run(file, *words, "--sensor", "--depth-scale", scale, "--json")
+        assert code == 0, err
+        assert json.loads(out)["distances"][0]["metres"] == pytest.approx(metres)
+    code, _, err = run(file, *words, "--depth-scale", "furlong")
+    assert (code, "furlong" in err) == (2, True)
+
+
+def test_depth_of_a_model_is_not_measured_with_another_focal_length(depth_file):
+    words = [depth_file, "--points", "20,110", "120,100"]
+    own = DepthMap.load(depth_file).camera.focal
+    code, _, err = run(*words, "--focal", 2 * own)
+    assert (code, "predict the photo again" in err) == (2, True)
+    assert run(*words, "--focal", own)[0] == 0
+    assert run(*words, "--focal", 2 * own, "--sensor")[0] == 0
+
+
+def test_a_floor_seen_from_above_is_doubted(tmp_path):
+    cam = camera(focal=60.0)
+    for degrees, doubted in ((20, False), (50, True)):
+        tilt = np.radians(degrees)
+        floor = plane_depth(cam, (0, -np.cos(tilt), -np.sin(tilt)), 1.5).astype(np.float32)
+        DepthMap(floor, "metric", cam).save(tmp_path / f"{degrees}.npz")
+        code, out, _ = run(tmp_path / f"{degrees}.npz", "--height", "80,100")
+        assert code == 0
+        assert f"floor: 1.50 m below the camera, tilted by {degrees}°" in out
+        assert ("this is no floor" in out) is doubted
+
+
+def test_parts_are_told_to_the_digits_that_matter(depth_file):
+    _, out, _ = run(depth_file, "--points", "20,110", "120,100")
+    line = out.splitlines()[0]
+    length, parts = line.split("(")
+    decimals = len(length.split("±")[1].split()[0].partition(".")[2])
+    numbers = [word.rstrip(",)") for word in parts.split()[1::2]]
+    assert [len(number.partition(".")[2]) for number in numbers] == [decimals + 1] * 4
+    assert "e-" not in parts
 
 
 @pytest.mark.parametrize(
@@ -192,6 +251,34 @@ def test_lengths_in_real_frames_agree_with_true_depth_as_often_as_they_say(share
     assert np.mean(np.array(within) < 1) > 0.4  # 0.68 of a normal distribution
     assert np.mean(np.array(within) < 2) > 0.75  # 0.95
     assert np.median(within) > 0.1  # and the uncertainty is no mere shrug
+
+
+@pytest.mark.shared_data
+def test_one_known_length_gives_those_of_a_castle_without_metres(shared_folder):
+    """Structure from motion knows lengths up to a factor: one is told, the others are compared with it."""
+    from onedepth.manifest.labels import load_depth
+    from onedepth.manifest.manifest import open_records
+    from onedepth.manifest.pixels import load_image
+    from onedepth.measure import calibrate
+
+    predictor, draw, wrong, within = load(device="cpu", threads=1), np.random.default_rng(0), [], []
+    records = open_records(str(shared_folder / "data/sfm/sceaux_castle"))
+    for index in range(0, len(records), 3):
+        record = records[index]
+        truth = np.nan_to_num(np.asarray(load_depth(record), np.float32))
+        true = Ruler(DepthMap(truth, "metric", record.camera))
+        guess = Ruler(predictor.predict(load_image(record.image), record.camera))
+        at = [tuple(pixel) for pixel in draw.choice(np.argwhere(true.usable & guess.usable)[:, ::-1], 40)]
+        at = [(int(column), int(row)) for column, row in at]
+        a, b = max(zip(at[::2], at[1::2], strict=True), key=lambda pair: abs(pair[0][0] - pair[1][0]))
+        ruler = Ruler(calibrate(guess.depthmap, true.distance(a, b).metres, a, b))
+        for c, d in zip(at[::2], at[1::2], strict=True):
+            if c != d and (c, d) != (a, b):
+                found, metres = ruler.distance(c, d), true.distance(c, d).metres
+                wrong.append(abs(found.metres / metres - 1))
+                within.append(abs(found.metres - metres) / found.uncertainty)
+    assert np.median(wrong) < 0.45
+    assert np.mean(np.array(within) < 2) > 0.75
 
 
 @pytest.mark.shared_data

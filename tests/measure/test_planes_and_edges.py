@@ -113,3 +113,13 @@ def test_planes_of_too_few_points():
         fit_plane(np.zeros((5, 3)), tolerance=0)
     with pytest.raises(DepthMapError, match="shape"):
         fit_plane(np.zeros((5, 2)))
+
+
+def test_a_wall_that_leans_is_no_floor():
+    """Tilted by 70 degrees: looked for within 60, but a fit of noisy points may turn away."""
+    cam, draw = camera(focal=100.0), np.random.default_rng(2)
+    normal = np.array([0.0, -np.cos(np.radians(64)), -np.sin(np.radians(64))])
+    depth = plane_depth(cam, normal, 2.0)
+    scene = DepthMap((depth * draw.normal(1, 0.03, depth.shape)).astype(np.float32), "metric", cam)
+    with pytest.raises(DepthMapError, match="no plane faces up"):
+        find_floor(scene, edges=np.zeros(depth.shape, bool))

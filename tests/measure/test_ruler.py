@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -93,6 +94,27 @@ def test_depth_errors_enter_as_simulated():
     assert np.hypot(length.scale, length.depth) == pytest.approx(lengths.std(), rel=0.05)
 
 
+def test_a_floor_that_may_be_tilted_makes_far_heights_unsure():
+    """Errors that are alike over 10 degrees tilt the floor; the height of what is far away suffers most."""
+    errors, draw = (ErrorRange(0, 100, 0.0, 0.03),), np.random.default_rng(0)
+    scene = room(back=12.0, cam=camera(focal=60.0))
+    ruler = Ruler(scene, errors)
+    rays = scene.camera.rays(10).reshape(-1, 3).astype(np.float64)
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    angles = np.degrees(np.arccos(np.clip(rays @ rays.T, -1, 1)))
+    noise = draw.multivariate_normal(np.zeros(len(rays)), 0.03**2 * np.exp(-angles / 10), 60)
+    pixels = [(85, 65), (25, 115)]
+    heights = []
+    for field in noise.reshape(60, 12, 16):
+        smooth = cv2.resize(np.exp(field).astype(np.float32), (160, 120), interpolation=cv2.INTER_LINEAR)
+        noisy = Ruler(DepthMap(scene.values * smooth, "metric", scene.camera), errors)
+        heights.append([float(noisy.floor.height(noisy._raw(pixel))) for pixel in pixels])
+    simulated = np.array(heights).std(axis=0)
+    for pixel, spread in zip(pixels, simulated, strict=True):
+        assert ruler.height(pixel).depth == pytest.approx(spread, rel=0.5)
+    assert ruler.height(pixels[0]).depth > 1.2 * ruler.height(pixels[1]).depth
+
+
 def test_neighbours_share_most_of_their_error():
     errors, scene = (ErrorRange(0, 100, 0.0, 0.1),), room()
     shared, alone = (Ruler(scene, errors, smooth=smooth) for smooth in (10.0, 0.0))
@@ -181,6 +203,39 @@ def test_calibration_replaces_the_error_of_the_scale_and_of_equally_lying_focal_
         assert length.focal == pytest.approx(0, abs=1e-6)
         assert length.uncertainty < 0.02 * length.metres
     assert Ruler(scene, errors, False).distance((20, 20), (20, 100)).focal == pytest.approx(0.3 * 80 / 60)
+
+
+def test_a_calibrated_map_is_as_sure_of_its_known_length_as_the_tape_and_the_picks():
+    a, b = (20, 110), (140, 110)
+    for smooth in (0.0, 10.0):
+        known = Ruler(calibrate(room(), 2.0, a, b, smooth=smooth, uncertainty=0.01), smooth=smooth)
+        again = known.distance(a, b)
+        assert again.depth < 1e-4 * again.metres
+        assert again.scale == pytest.approx(np.hypot(again.pick, 0.01), rel=1e-3)
+    near, far = known.distance((22, 112), (138, 112)), known.distance((40, 70), (120, 70))
+    assert near.depth / near.metres < 0.7 * far.depth / far.metres
+
+
+@pytest.mark.parametrize(("smooth", "pair"), [(0.0, ((40, 110), (120, 80))), (12.0, ((25, 112), (120, 100)))])
+def test_what_calibration_leaves_is_as_simulated(smooth, pair):
+    """Depth errors of four points, alike with their angle; lengths after the second is made the known one."""
+    errors, known = (ErrorRange(0, 100, 0.2, 0.03),), ((20, 110), (140, 105))
+    ruler = Ruler(room(), errors, smooth=smooth)
+    points = np.array([ruler.point(pixel) for pixel in (*pair, *known)])
+    rays = points / np.linalg.norm(points, axis=1, keepdims=True)
+    angles = np.degrees(np.arccos(np.clip(rays @ rays.T, -1, 1)))
+    alike = np.exp(-angles / smooth) if smooth else np.eye(4)
+    np.fill_diagonal(alike, 1.0)
+    noise = np.random.default_rng(0).multivariate_normal(np.zeros(4), 0.03**2 * alike, 20000)
+    moved = points * np.exp(noise)[..., None]
+    lengths = np.linalg.norm(moved[:, ::2] - moved[:, 1::2], axis=2)
+    true = float(np.linalg.norm(points[3] - points[2]))
+    found = Ruler(
+        calibrate(room(), true, *known, errors=errors, smooth=smooth), errors, smooth=smooth
+    ).distance(*pair)
+    simulated = (lengths[:, 0] / lengths[:, 1] * true).std()
+    assert found.depth == pytest.approx(simulated, rel=0.06)
+    assert found.scale < 0.02 * found.metres  # the common 20 % are gone
 
 
 def test_a_scaled_map_becomes_metric_by_a_known_length():

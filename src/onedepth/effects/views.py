@@ -33,13 +33,26 @@ def motion(depth: DepthMap, baseline: float, screen: float) -> Floats:
     """
     if not (math.isfinite(baseline) and screen > 0):
         raise ConfigError(f"baseline {baseline:g} and screen {screen:g}: expected metres, the second above 0")
-    moves = np.float32(focal_of(depth) * baseline) * (1 / full_depth(depth) - np.float32(1 / screen))
-    most = float(np.abs(moves).max())
-    if most > _WIDEST * depth.shape[1]:
+    most = widest(depth, screen)
+    if abs(baseline) > most:
         raise ConfigError(
-            f"baseline {baseline:g} m: the nearest things would move {most:.0f} pixels, more than a fifth of "
-            f"the photo; at most {abs(baseline) * _WIDEST * depth.shape[1] / most:.2g} m"
+            f"baseline {baseline:g} m: something would move by more than a fifth of the photo; "
+            f"at most {most:.2g} m to either side"
         )
+    return np.asarray(np.float32(baseline) * _per_metre(depth, screen), np.float32)
+
+
+def widest(depth: DepthMap, screen: float) -> float:
+    """Metres of a step to the side by which nothing moves farther than a fifth of the photo's width.
+
+    Infinite where all lies at the depth `screen`. Errors are those of `motion`.
+    """
+    most = float(np.abs(_per_metre(depth, screen)).max())
+    return _WIDEST * depth.shape[1] / most if most > 0 else math.inf
+
+
+def _per_metre(depth: DepthMap, screen: float) -> Floats:
+    moves = np.float32(focal_of(depth)) * (1 / full_depth(depth) - np.float32(1 / screen))
     return np.asarray(moves, np.float32)
 
 

@@ -38,5 +38,10 @@ class Length:
         """The length and its uncertainty to two digits of the latter, such as `2.31 ± 0.25 m`."""
         if self.uncertainty <= 0:
             return f"{self.metres:.4g} m"
-        digits = min(4, max(0, 1 - math.floor(math.log10(self.uncertainty))))
+        digits = decimals(self.uncertainty)
         return f"{self.metres:.{digits}f} ± {self.uncertainty:.{digits}f} m"
+
+
+def decimals(uncertainty: float) -> int:
+    """Decimals, at most 4, that show an uncertainty in metres to two digits."""
+    return min(4, max(0, 1 - math.floor(math.log10(uncertainty)))) if uncertainty > 0 else 4

@@ -134,7 +134,8 @@ def find_floor(depthmap: DepthMap, *, tolerance: float = TOLERANCE, edges: Mask 
         plane = fit_plane(points, tolerance=tolerance, towards=_UP, within=_STEEPEST)
         if plane is None:
             break
-        found.append((plane, plane.share * len(points) / total))
+        if plane.tilt <= _STEEPEST:  # the fit may have turned away from where it was looked for
+            found.append((plane, plane.share * len(points) / total))
         left = np.abs(plane.height(points)) > 2 * tolerance * np.linalg.norm(points, axis=1)
         points = points[left]
     most = max((share for _, share in found), default=0.0)

@@ -10,14 +10,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from onedepth.calibration import Pixel
+from onedepth.calibration import Calibration, Pixel
 from onedepth.camera import Camera
 from onedepth.checks import shown, whole
 from onedepth.depthmap import DepthMap
 from onedepth.errors import DepthMapError
 from onedepth.measure.edges import depth_edges, nearest_usable
 from onedepth.measure.length import PICK, Length
-from onedepth.measure.planes import Plane, find_floor
+from onedepth.measure.planes import TOLERANCE, Plane, find_floor
 from onedepth.predict.depth_errors import DEFAULT_ERRORS, ErrorRange, errors_at
 from onedepth.rasters import Mask
 
@@ -28,7 +28,13 @@ Measured for onedepth_v0 on held-out images of NYU Depth v2: 0.89 at 2, 0.73 at 
 degrees; on KITTI odometry 04 0.80, 0.67, 0.54 and 0.43.
 """
 
+_SAME = 1e-6  # degrees between two rays that are one
+
 Vector = npt.NDArray[np.float64]
+Slope = tuple[Vector, float]
+"""A point, and by how many metres a length changes when its depth is wrong by a standard deviation."""
+
+_FLOOR_POINTS = 48  # stand for all of the floor's
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +102,13 @@ class Ruler:
             other = nearest_usable(self.usable, column, row)
             hint = "no pixel of this map can be used" if other is None else f"use {other[0]},{other[1]}"
             raise DepthMapError(f"pixel {column},{row} {why}; {hint}")
+        return self._raw((column, row))
+
+    def _raw(self, pixel: Pixel) -> Vector:
+        """The point of a pixel, be it at an edge."""
+        column, row = self._inside(pixel)
+        if not self.depthmap.valid[row, column]:
+            raise DepthMapError(f"pixel {column},{row} has no depth")
         point = self.camera.unproject((column + 0.5, row + 0.5), self.depthmap.values[row, column])
         if not np.isfinite(point).all():
             raise DepthMapError(
@@ -123,7 +136,9 @@ class Ruler:
             DepthMapError: See `point` and `floor`.
         """
         point = self.point(pixel)
-        return self._length(float(self.floor.height(point)), np.array(self.floor.normal), (point,))
+        normal = np.array(self.floor.normal)
+        metres = float(self.floor.height(point))
+        return self._length(metres, normal, (point,), self._floor_slopes(point))
 
     def focal_share(self, way: Vector) -> float:
         """Relative change of a length along a unit vector, or height above a plane with that normal.
@@ -133,34 +148,88 @@ class Ruler:
         """
         return float(way[2] ** 2) - (0.0 if self.follows_focal else 1.0)
 
-    def _length(self, metres: float, way: Vector, ends: Sequence[Vector]) -> Length:
+    def _length(
+        self, metres: float, way: Vector, ends: Sequence[Vector], more: Sequence[Slope] = ()
+    ) -> Length:
         """First-order propagation; `way` is the derivative of the length by a shift of its (second) end."""
         depths = np.array([end[2] for end in ends])
-        common, local = errors_at(self.errors, depths)
-        along = np.array([way @ end for end in ends])
         focals = np.array([self.camera.fx, self.camera.fy])
         across = np.array([end[2] * float(np.linalg.norm(way[:2] / focals)) for end in ends])
         known = self.depthmap.calibration
-        scale = float(common.max()) if known is None else known.uncertainty
         share = self.focal_share(way) - (0.0 if known is None else known.focal_share)
+        scale = float(errors_at(self.errors, depths)[0].max())
+        own = [*self._slopes(way, ends), *more]
+        if known is not None:
+            scale, own = self._calibrated(known, metres, own)
         return Length(
             metres=metres,
             scale=abs(metres) * scale,
-            depth=self._spread(ends, along * local),
+            depth=self._spread(own),
             focal=abs(metres * share) * self.camera.focal_uncertainty,
             pick=PICK * float(np.linalg.norm(across)),
         )
 
-    def _spread(self, ends: Sequence[Vector], parts: Vector) -> float:
-        """Standard deviation of the difference of the ends' parts, which neighbours share."""
-        if len(ends) == 1:
-            return float(abs(parts[0]))
-        first, second = ends
-        cosine = float(first @ second) / float(np.linalg.norm(first) * np.linalg.norm(second))
-        angle = math.degrees(math.acos(min(1.0, cosine)))
-        alike = math.exp(-angle / self.smooth) if self.smooth > 0 else 0.0
-        square = float(parts @ parts) - 2 * alike * float(parts[0] * parts[1])
-        return math.sqrt(max(0.0, square))
+    def _slopes(self, way: Vector, ends: Sequence[Vector]) -> list[Slope]:
+        """What the depth errors of the ends do to a length, each end by one standard deviation."""
+        signs = (1.0,) if len(ends) == 1 else (-1.0, 1.0)
+        local = errors_at(self.errors, [end[2] for end in ends])[1]
+        return [
+            (end, sign * float(way @ end) * float(s)) for end, sign, s in zip(ends, signs, local, strict=True)
+        ]
+
+    def _floor_slopes(self, point: Vector) -> list[Slope]:
+        """What the depth errors of the floor do to a height: the plane through its points rises and turns.
+
+        A point of the floor that is too far by the factor 1 + e lies e * offset below it, and the height of
+        the least-squares plane under `point` follows each of them by its weight there. Independent errors
+        (`smooth` 0) average out over the thousands of pixels of a floor.
+        """
+        feet, offset = self._floor_points, self.floor.offset
+        if self.smooth <= 0 or len(feet) < 3:
+            return []
+        middle = feet.mean(axis=0)
+        axes = np.linalg.svd(feet - middle, full_matrices=False)[2][:2]
+        inside = np.column_stack([np.ones(len(feet)), (feet - middle) @ axes.T])
+        at = np.concatenate([[1.0], axes @ (point - middle)])
+        weights = at @ np.linalg.pinv(inside)
+        local = errors_at(self.errors, feet[:, 2])[1]
+        return [(foot, float(slope)) for foot, slope in zip(feet, weights * offset * local, strict=True)]
+
+    @cached_property
+    def _floor_points(self) -> Vector:
+        """Some points (N, 3) on the floor, spread evenly over its pixels."""
+        usable = DepthMap(self.depthmap.values, "metric", self.camera, self.usable)
+        stride = max(1, math.isqrt(self.usable.size // 20_000))
+        points = usable.points(stride=stride).astype(np.float64)
+        reach = TOLERANCE * np.linalg.norm(points, axis=1)
+        inliers = points[np.abs(self.floor.height(points)) <= reach]
+        return inliers[np.linspace(0, len(inliers) - 1, min(_FLOOR_POINTS, len(inliers))).astype(int)]
+
+    def _calibrated(self, known: Calibration, metres: float, own: list[Slope]) -> tuple[float, list[Slope]]:
+        """The scale's error without the shape's at the known length, and the latter beside the length's own.
+
+        Depth errors at the ends of the known length enter everything that is measured with it, but not
+        independently of those near by: a length beside the known one, seen alike, is nearly as sure as it.
+        """
+        try:
+            ends = [self._raw(pixel) for pixel in known.pixels]
+        except DepthMapError:  # of a map that was cropped since
+            return known.uncertainty, own
+        length = float(np.linalg.norm(ends[1] - ends[0]))
+        if not 0 < length < math.inf:
+            return known.uncertainty, own
+        theirs = self._slopes((ends[1] - ends[0]) / length, ends)
+        rest = known.uncertainty**2 - (self._spread(theirs) / length) ** 2
+        return math.sqrt(max(0.0, rest)), own + [(end, -slope * metres / length) for end, slope in theirs]
+
+    def _spread(self, slopes: Sequence[Slope]) -> float:
+        """Standard deviation of the sum of errors that neighbours share."""
+        rays = np.array([end / np.linalg.norm(end) for end, _ in slopes])
+        parts = np.array([slope for _, slope in slopes])
+        angles = np.degrees(np.arccos(np.clip(rays @ rays.T, -1.0, 1.0)))
+        np.fill_diagonal(angles, 0.0)
+        alike = np.exp(-angles / self.smooth) if self.smooth > 0 else (angles < _SAME).astype(np.float64)
+        return math.sqrt(max(0.0, float(parts @ alike @ parts)))
 
     def _inside(self, pixel: Pixel) -> Pixel:
         try:

@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from onedepth import effects
+from onedepth.apps.cli._depth_source import CameraOf, is_depth_file, open_depth
 from onedepth.depthmap import DepthMap
 from onedepth.effects.haze import FOG_LIGHT, density_of
 from onedepth.effects.light import full_depth
+from onedepth.effects.views import widest
 from onedepth.errors import ConfigError, DepthMapError
 from onedepth.files.atomic import write_bytes
 from onedepth.files.images import read_photo
-from onedepth.predict.batch import CameraOf
 
 _RATE = 30
 _PICTURES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -67,6 +68,15 @@ class Effect:
     film: bool = False
 
 
+_RANGES: Mapping[str, tuple[float, float, str]] = {
+    "focus": (0, math.inf, "metres above 0"),
+    "aperture": (-1e-9, 1000, "millimetres from 0 to 1000 (a portrait lens has 50)"),
+    "visibility": (0, math.inf, "metres above 0"),
+    "seconds": (0, 600, "more than 0, at most 600"),
+}
+"""Word -> above what it must be, its largest value, and both in words."""
+
+
 def check(name: str, words: Words, output: Path, photo: Path) -> None:
     """Refuse what cannot be made before anything is read.
 
@@ -81,10 +91,13 @@ def check(name: str, words: Words, output: Path, photo: Path) -> None:
             raise ConfigError(f"--{field.name} is not for {name}, which knows {known}")
     if words.focus is not None and words.at is not None:
         raise ConfigError("--focus and --at both say what stays sharp; give one of them")
+    for word, (least, most, what) in _RANGES.items():
+        value = getattr(words, word)
+        if value is not None and not least < value <= most:
+            raise ConfigError(f"--{word} {value:g}: expected {what}")
     if words.light is not None and not all(0 <= part <= 255 for part in words.light):
-        raise ConfigError(f"--light {words.light}: expected three numbers from 0 to 255")
-    if words.seconds is not None and not 0 < words.seconds <= 600:
-        raise ConfigError(f"--seconds {words.seconds:g}: expected more than 0, at most 600")
+        shown = " ".join(map(str, words.light))
+        raise ConfigError(f"--light {shown}: expected three numbers from 0 to 255")
     _check_name(output, EFFECTS[name].film)
     if output.exists() and photo.exists() and output.samefile(photo):
         raise ConfigError(f"-o {output}: would replace the photo; give another name")
@@ -101,25 +114,35 @@ def _check_name(output: Path, film: bool) -> None:
         raise ConfigError(f"-o {output}: expected a file's name in a folder that exists")
 
 
-def open_scene(photo: Path, depth: Path | None, camera_of: CameraOf, model: str | None, device: str) -> Scene:
+def open_scene(
+    photo: Path,
+    depth: Path | None,
+    camera_of: CameraOf,
+    model: str | None,
+    device: str,
+    depth_scale: str | None = None,
+) -> Scene:
     """Read a photo and its depth, or predict it.
 
     Raises:
         OneDepthError: Something cannot be read, or the sizes differ.
     """
+    if is_depth_file(photo, None):
+        raise ConfigError(f"{photo}: holds depth; give the photo, and this with --depth")
     image = read_photo(photo)
     if depth is None:
         from onedepth.predict.predictor import load
 
         prediction = load(model, device).predict_view(image, camera_of(*image.size))
         return Scene(prediction.pixels, prediction.depth)
-    camera = camera_of(*image.size)
-    found = DepthMap.load(depth, camera=camera)
+    found = open_depth(depth, camera_of, depth_scale)
     if found.shape != image.pixels.shape[:2]:
         (height, width), (across, down) = found.shape, image.size
         raise DepthMapError(
             f"{depth}: is {width}x{height}, but {photo} is {across}x{down}; give its own depth"
         )
+    if found.camera is None:
+        raise ConfigError(f"{depth}: carries no camera; give --focal, --fov or --camera")
     return Scene(image.pixels, found)
 
 
@@ -156,7 +179,8 @@ def _pair(
     function: Callable[..., npt.NDArray[np.uint8]],
 ) -> Callable[[Scene, Words, Path], str]:
     def pair(scene: Scene, words: Words, output: Path) -> str:
-        baseline, screen = _baseline(scene, words), _depth_at(scene, words.at)
+        screen = _depth_at(scene, words.at)
+        baseline = _baseline(scene, words, screen)
         _write(output, function(scene.pixels, scene.depth, baseline, screen))
         return f"baseline {1000 * baseline:.3g} mm, in place {screen:.3g} m"
 
@@ -166,7 +190,8 @@ def _pair(
 def _parallax(scene: Scene, words: Words, output: Path) -> str:
     from onedepth.video.writing import film
 
-    baseline, screen = _baseline(scene, words), _depth_at(scene, words.at)
+    screen = _depth_at(scene, words.at)
+    baseline = _baseline(scene, words, screen)
     frames = max(2, round(_RATE * (3.0 if words.seconds is None else words.seconds)))
     views = effects.parallax(scene.pixels, scene.depth, baseline, screen, frames)
     with film(output, None, Fraction(_RATE), lambda depth, view: view) as sink:
@@ -206,9 +231,15 @@ def _visibility(scene: Scene, words: Words, times: float = 1.0) -> float:
     return times * float(np.median(full_depth(scene.depth))) / math.log(2) * -math.log(0.05)
 
 
-def _baseline(scene: Scene, words: Words) -> float:
+def _baseline(scene: Scene, words: Words, screen: float) -> float:
     """Metres: the one said, or that at which the nearest things move by a fortieth of the width."""
     if words.baseline is not None:
+        most = 2000 * widest(scene.depth, screen)  # half of it to each side
+        if not abs(words.baseline) <= most:
+            raise ConfigError(
+                f"--baseline {words.baseline:g}: something would move by more than a fifth of the photo; "
+                f"at most {most:.0f} mm in this one"
+            )
         return words.baseline / 1000
     nearest = float(np.quantile(full_depth(scene.depth), 0.02))
     camera = scene.depth.camera

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from onedepth.apps.cli._app import say
+from onedepth.apps.cli._depth_source import CameraOf, is_depth_file, open_depth
 from onedepth.apps.cli._table import print_json
 from onedepth.apps.summary import source_text
 from onedepth.calibration import Pixel
-from onedepth.camera import Camera
 from onedepth.depthmap import DepthMap
 from onedepth.errors import ConfigError, OneDepthError
+from onedepth.files.depth_formats import FORMATS
 from onedepth.measure.calibrate import calibrate
-from onedepth.measure.length import Length
+from onedepth.measure.length import Length, decimals
 from onedepth.measure.ruler import SMOOTH, Ruler
 from onedepth.predict.depth_errors import DEFAULT_ERRORS, SENSOR_ERRORS, ErrorRange
 from onedepth.predict.metadata import ModelInfo
 
-CameraOf = Callable[[int, int], Camera | None]
+_SAVED = tuple(suffix for row in FORMATS.values() if row.read for suffix in row.suffixes)
+_STEEP = 45
+"""Degrees of tilt beyond which a floor is doubted."""
 
-_DEPTH_SUFFIXES = (".npz", ".exr", ".pfm")
 _PARTS = ("scale", "depth", "focal", "pick")
 
 
@@ -34,13 +36,19 @@ class Wanted:
     heights: Sequence[Pixel]
     known: tuple[float, Pixel, Pixel] | None
     save: Path | None
+    overwrite: bool = False
 
     def check(self) -> None:
-        """Refuse a command that asks for nothing.
+        """Refuse a command that asks for nothing, or for a file that cannot be measured in or exists.
 
         Raises:
-            ConfigError: No option asks for anything.
+            ConfigError: Naming the option.
         """
+        if self.save is not None:
+            if self.save.suffix.lower() not in _SAVED:
+                raise ConfigError(f"--save {self.save}: to measure in again it must be {', '.join(_SAVED)}")
+            if self.save.exists() and not self.overwrite:
+                raise ConfigError(f"--save {self.save}: exists; give another name, or --overwrite")
         if not self.pairs and not self.heights and self.known is None:
             raise ConfigError(
                 "nothing to measure; give --points X,Y X,Y, --height X,Y or --known LENGTH X,Y X,Y"
@@ -80,16 +88,19 @@ class Measured:
     saved: Path | None
 
 
-def open_scene(file: Path, camera_of: CameraOf, model: str | None, device: str, sensor: bool) -> Scene:
+def open_scene(
+    file: Path, camera_of: CameraOf, model: str | None, device: str, sensor: bool, depth_scale: str | None
+) -> Scene:
     """Predict a photo, or read a depth file.
 
     Raises:
         OneDepthError: It cannot be read, or --sensor is given for a photo.
     """
-    from onedepth.files.image_kinds import is_depth_image
-
-    if file.suffix.lower() in _DEPTH_SUFFIXES or (file.is_file() and is_depth_image(file)):
-        return _from_file(file, camera_of, model, sensor)
+    if is_depth_file(file, depth_scale):
+        depthmap = open_depth(file, camera_of, depth_scale, measured=sensor)
+        if sensor:
+            return Scene(depthmap, SENSOR_ERRORS, "a sensor's: 0.5 % of scale, 1 % of noise", False)
+        return Scene(depthmap, *_errors_behind(depthmap.source, model), True)
     if sensor:
         raise ConfigError(f"--sensor: {file} is a photo, whose depth a model predicts; give a depth file")
     from onedepth.files.images import read_photo
@@ -99,17 +110,6 @@ def open_scene(file: Path, camera_of: CameraOf, model: str | None, device: str, 
     predictor = load(model, device)
     depthmap = predictor.predict(photo, camera_of(*photo.size), map_back=True)
     return Scene(depthmap, *_errors_of(predictor.info), True)
-
-
-def _from_file(file: Path, camera_of: CameraOf, model: str | None, sensor: bool) -> Scene:
-    depthmap = DepthMap.load(file)
-    height, width = depthmap.shape
-    given = camera_of(width, height)
-    if given is not None:
-        depthmap = replace(depthmap, camera=given)
-    if sensor:
-        return Scene(depthmap, SENSOR_ERRORS, "a sensor's: 0.5 % of scale, 1 % of noise", False)
-    return Scene(depthmap, *_errors_behind(depthmap.source, model), True)
 
 
 def _errors_behind(source: str | None, model: str | None) -> tuple[Sequence[ErrorRange], str]:
@@ -168,7 +168,12 @@ def show(measured: Measured, as_json: bool) -> None:
         say(f"{_name(pixel)} above the floor: {_line(length)}")
     if measured.heights:
         floor = measured.ruler.floor
-        say(f"floor: {floor.offset:.2f} m below the camera, {floor.share:.0%} of the points")
+        say(
+            f"floor: {floor.offset:.2f} m below the camera, tilted by {floor.tilt:.0f}°, "
+            f"{floor.share:.0%} of the points"
+        )
+        if floor.tilt > _STEEP:
+            say("note: unless the camera looked down that steeply, this is no floor and heights are wrong")
     known = measured.ruler.depthmap.calibration
     if known is not None:
         ends = " to ".join(map(_name, known.pixels))
@@ -187,7 +192,8 @@ def _name(pixel: Pixel) -> str:
 
 
 def _line(length: Length) -> str:
-    parts = ", ".join(f"{name} {getattr(length, name):.2g}" for name in _PARTS)
+    digits = 1 + decimals(length.uncertainty)
+    parts = ", ".join(f"{name} {getattr(length, name):.{digits}f}" for name in _PARTS)
     return f"{length}  ({parts})"
 
 
@@ -209,7 +215,12 @@ def _facts(measured: Measured) -> dict[str, Any]:
     }
     if measured.heights:
         floor = ruler.floor
-        facts["floor"] = {"normal": list(floor.normal), "offset": floor.offset, "share": floor.share}
+        facts["floor"] = {
+            "normal": list(floor.normal),
+            "offset": floor.offset,
+            "tilt": floor.tilt,
+            "share": floor.share,
+        }
     return facts
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from onedepth.apps.cli._depth_source import DEPTH_SCALE_HELP
+
 
 def convert(
     source: Annotated[Path, typer.Argument(help="A photo, or a depth file (png16, npz, exr, tiff, pfm).")],
@@ -27,6 +29,8 @@ def convert(
     ] = None,
     camera: Annotated[Path | None, typer.Option(help="Camera file, as in `onedepth predict`.")] = None,
     camera_name: Annotated[str | None, typer.Option(help="Which camera of that file.")] = None,
+    depth_scale: Annotated[str | None, typer.Option(help=DEPTH_SCALE_HELP, metavar="NAME")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the target if it exists.")] = False,
     model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ... (see `onedepth doctor`).")] = "auto",
 ) -> None:
@@ -36,7 +40,10 @@ def convert(
     from onedepth.apps.cli._predict_options import camera_chooser
 
     write = run.writer(target, to)
-    write(
-        run.open_view(source, image, camera_chooser(focal, fov, camera, camera_name), model, device), target
-    )
+    camera_of = camera_chooser(focal, fov, camera, camera_name)
+    run.check_target(target, image)
+    if run.has_result(target) and not overwrite:
+        say(f"{target}: exists (kept; --overwrite replaces it)")
+        return
+    write(run.open_view(source, image, camera_of, model, device, depth_scale), target)
     say(f"{source} -> {target}")

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from onedepth.apps.cli._app import say
+from onedepth.apps.cli._depth_source import DEPTH_SCALE_HELP
+from onedepth.errors import ConfigError
 
 
 def effect(
@@ -19,6 +21,7 @@ def effect(
     depth: Annotated[
         Path | None, typer.Option(help="Its depth file; without it depth is predicted.", metavar="FILE")
     ] = None,
+    depth_scale: Annotated[str | None, typer.Option(help=DEPTH_SCALE_HELP, metavar="NAME")] = None,
     focus: Annotated[float | None, typer.Option(help="bokeh: metres that stay sharp.", metavar="M")] = None,
     at: Annotated[
         tuple[float, float] | None,
@@ -60,5 +63,7 @@ def effect(
     if output.exists() and not overwrite:
         say(f"{output}: exists (kept; --overwrite replaces it)")
         return
-    scene = effects.open_scene(photo, depth, camera_of, model, device)
+    if depth_scale is not None and depth is None:
+        raise ConfigError("--depth-scale is for a depth file; give --depth FILE as well")
+    scene = effects.open_scene(photo, depth, camera_of, model, device, depth_scale)
     say(f"{output}: {effects.make(name, words, scene, output)}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from onedepth.apps.cli._depth_source import DEPTH_SCALE_HELP
 from onedepth.apps.cli._pixel_options import PixelCommand
 
 measure = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -34,6 +35,7 @@ def _measure(
             help="Write the depth map, with its calibration, to measure in again (.npz, .png, ...)."
         ),
     ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Let --save replace a file that exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     focal: Annotated[float | None, typer.Option(help="Focal length in pixels.", metavar="PX")] = None,
     fov: Annotated[
@@ -45,6 +47,7 @@ def _measure(
         bool,
         typer.Option("--sensor", help="The depth file was measured by a sensor, not predicted by a model."),
     ] = False,
+    depth_scale: Annotated[str | None, typer.Option(help=DEPTH_SCALE_HELP, metavar="NAME")] = None,
     model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ... (see `onedepth doctor`).")] = "auto",
 ) -> None:
@@ -62,7 +65,9 @@ def _measure(
         heights=[pixel for text in height or [] for pixel in pixels_of("--height", text)],
         known=None if known is None else known_of(known),
         save=save,
+        overwrite=overwrite,
     )
     wanted.check()
-    scene = run.open_scene(file, camera_chooser(focal, fov, camera, camera_name), model, device, sensor)
+    camera_of = camera_chooser(focal, fov, camera, camera_name)
+    scene = run.open_scene(file, camera_of, model, device, sensor, depth_scale)
     run.show(run.measure(scene, wanted), as_json)
