@@ -43,8 +43,8 @@ def test_tiles_show_what_the_network_is_too_small_for(tmp_path: Path) -> None:
     [
         (("photo.png", "--tile-size", "99"), "add --tiles"),
         (("photo.png", "--tiles", "--tile-size", "9"), "at least 32"),
-        (("clip.mp4", "--tiles"), "not for videos"),
-        (("list.jsonl", "--tiles", "--runner", "ray"), "not for videos or --runner ray"),
+        (("clip.mp4", "--tiles"), "clip.mp4 is a video"),
+        (("list.jsonl", "--tiles", "--runner", "ray"), "not for --runner ray"),
     ],
 )
 def test_what_cannot_be_cut_is_refused(words: tuple[str, ...], reason: str, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_there_is_no_step_where_tiles_end() -> None:
     wrong = np.log(tiled.values / _truth(pixels))
     ends = [
         int(start + shift)
-        for start in _Axis(330, SMALL).starts
+        for start in _Axis(330, 96, 0.25).starts
         for shift in (0, 96)
         if 0 < start + shift < 330
     ]
@@ -170,7 +170,7 @@ def test_working_memory_is_flat_in_the_size_of_the_photo() -> None:
     overlap=st.floats(0.05, 0.9),
 )
 def test_weights_add_up_to_one_everywhere(length: int, size: int, overlap: float) -> None:
-    axis = _Axis(length, TileOptions(size, overlap))
+    axis = _Axis(length, size, overlap)
     total = np.zeros(length)
     for start, weight in axis:
         assert (weight >= 0).all()
@@ -210,3 +210,22 @@ def test_what_a_tile_does_not_know_comes_from_the_whole() -> None:
 def test_impossible_tiles_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="expected"):
         TileOptions(**options)  # type: ignore[arg-type]
+
+
+def test_tiles_of_large_photos_grow_with_them() -> None:
+    """Tiles of a few degrees show too little of a scene to be told apart from any other."""
+    seen: list[tuple[int, int]] = []
+
+    def flat(pixels: Pixels, camera: Camera) -> DepthMap:
+        seen.append(pixels.shape[:2])
+        return DepthMap(np.full(pixels.shape[:2], 2, np.float32), "metric", camera)
+
+    for width, height, side in ((1800, 1200, 900), (800, 600, 512)):
+        seen.clear()
+        pixels = np.zeros((height, width, 3), np.uint8)
+        tiled = predict_tiles(flat, pixels, _camera(pixels))
+        assert 2 <= tiled.tiles <= 6
+        assert set(seen[1:]) == {(side, side)}
+        assert max(seen[0]) == side  # the whole, small
+    seen.clear()
+    assert predict_tiles(flat, pixels[:500, :512], _camera(pixels).crop(0, 0, 512, 500)).tiles == 1

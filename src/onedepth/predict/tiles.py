@@ -29,6 +29,7 @@ from onedepth.rasters import Floats
 Run = Callable[[npt.NDArray[np.uint8], Camera], DepthMap]
 """Pixels (H, W, 3) of a pinhole view and its camera -> their depth."""
 
+_LEAST = 512  # pixels: default tiles are not smaller
 _BLOCKS = 48  # along the longer side of a tile: where it is compared with the whole
 _APART = 7  # blocks between two whose difference is compared: near, so that both lie on one thing
 _ROUNDS = 8  # of reweighting
@@ -42,21 +43,27 @@ class TileOptions:
     """How a photo is cut.
 
     Attributes:
-        size: Longer and shorter sides of tiles are at most this many pixels.
+        size: Longer and shorter sides of tiles are at most this many pixels; None for half the longer side of
+            the photo, but not below 512. Smaller tiles show too little of the scene: from about a third of
+            the photo on, their differences outweigh their details.
         overlap: Part of its side that a tile shares with a neighbour, at least; above 0 and below 1.
 
     Raises:
         ConfigError: Tiles below 32 pixels, or an impossible overlap.
     """
 
-    size: int = 512
+    size: int | None = None
     overlap: float = 0.25
 
     def __post_init__(self) -> None:
-        if self.size < 32:
+        if self.size is not None and self.size < 32:
             raise ConfigError(f"tile size {self.size}: expected at least 32 pixels")
         if not 0 < self.overlap < 1:
             raise ConfigError(f"tile overlap {self.overlap:g}: expected a part between 0 and 1")
+
+    def side(self, width: int, height: int) -> int:
+        """Side of the tiles of a photo in pixels."""
+        return max(_LEAST, -(-max(width, height) // 2)) if self.size is None else self.size
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,11 +121,12 @@ def predict_tiles(
     """
     options = options or TileOptions()
     height, width = pixels.shape[:2]
-    columns, rows = _Axis(width, options), _Axis(height, options)
+    side = options.side(width, height)
+    columns, rows = _Axis(width, side, options.overlap), _Axis(height, side, options.overlap)
     if columns.count * rows.count == 1:
         depth = run(pixels, camera)
         return Tiled(np.where(depth.valid, depth.values, np.nan).astype(np.float32), 1, 0.0)
-    whole, kind = _whole(run, pixels, camera, options.size)
+    whole, kind = _whole(run, pixels, camera, side)
     unit = 1.0 if kind != "affine_disparity" else max(float(np.nanmax(whole) - np.nanmin(whole)), 1e-12)
     result = np.zeros((height, width), np.float32)
     seams = _Seams(height, width)
@@ -192,12 +200,12 @@ def _blocks(values: Floats) -> Floats:
 class _Axis:
     """Where tiles lie along one side of the photo, and their weights there, which add up to 1."""
 
-    def __init__(self, length: int, options: TileOptions) -> None:
-        self.size = min(length, options.size)
-        step = max(1, int(self.size * (1 - options.overlap)))
+    def __init__(self, length: int, side: int, overlap: float) -> None:
+        self.size = min(length, side)
+        step = max(1, int(self.size * (1 - overlap)))
         self.count = 1 if length <= self.size else 2 + (length - self.size - 1) // step
         self.starts = np.rint(np.linspace(0, length - self.size, self.count)).astype(int)
-        ramp = max(1, int(self.size * options.overlap))
+        ramp = max(1, int(self.size * overlap))
         rise = np.sin(np.pi / 2 * np.minimum(1, (np.arange(self.size) + 0.5) / ramp)) ** 2
         total = np.zeros(length)
         hats = [self._hat(number, rise) for number in range(self.count)]

@@ -72,7 +72,10 @@ def predict(
     tiles: Annotated[
         bool, typer.Option("--tiles", help="Predict large photos in tiles too, for finer details.")
     ] = False,
-    tile_size: Annotated[int | None, typer.Option(help="Side of --tiles in pixels; 512 by default.")] = None,
+    tile_size: Annotated[
+        int | None,
+        typer.Option(help="Side of --tiles in pixels; by default half the photo's, and at least 512."),
+    ] = None,
     stabilize: Annotated[
         str | None, typer.Option(help="Of a video: full (default), scale, or off.", metavar="MODE")
     ] = None,
@@ -99,7 +102,6 @@ def predict(
     from onedepth.predict.batch import BatchOptions
     from onedepth.predict.predictor import load
     from onedepth.predict.records import lists_records
-    from onedepth.video.reading import is_video
 
     endings = given.endings(formats or _DEFAULT_FORMATS)
     options = BatchOptions(
@@ -109,7 +111,7 @@ def predict(
         max_pixels=given.pixel_limit(max_pixels),
         writer_options=given.writer_options(endings, png_scale, colormap),
     )
-    cut = tile_options(tiles, tile_size, photos=runner == "local" and not any(map(is_video, paths)))
+    cut = tile_options(tiles, tile_size, paths, local=runner == "local")
     words = VideoWords(stabilize, side_by_side, limits)
     if names_video(paths, words, page=page):
         raise typer.Exit(
