@@ -88,7 +88,7 @@ def test_picture_and_depth_by_default(photo: Path, out: Path) -> None:
 
 
 def test_every_format(photo: Path, out: Path) -> None:
-    formats = ["png16", "npz", "exr", "tiff", "pfm", "ply", "glb", "picture"]
+    formats = ["png16", "npz", "exr", "tiff", "pfm", "ply", "glb", "picture", "normals"]
     run = Run(photo, "-o", out, *(word for name in formats for word in ("--format", name)))
     assert run.code == 0, run.err
     endings = ("png", "npz", "exr", "tiff", "pfm", "ply", "glb")
@@ -103,6 +103,21 @@ def test_the_point_cloud_has_the_photos_colours(tmp_path: Path, out: Path) -> No
     assert Run(_photo(tmp_path / "photo.png", 77), "-o", out, "--format", "ply").code == 0
     cloud = trimesh.load(out / "photo.ply")
     assert (np.asarray(cloud.colors)[:, :3] == 77).all()
+
+
+def test_normals_and_laz_points_are_those_of_the_depth(tmp_path: Path, out: Path) -> None:
+    laspy = pytest.importorskip("laspy")
+    from onedepth.normals import normal_picture, surface_normals
+
+    photo = _photo(tmp_path / "photo.png", 77)
+    words = ("--format", "npz", "--format", "normals", "--format", "laz")
+    assert Run(photo, "-o", out, *words).code == 0
+    depth = DepthMap.load(out / "photo.npz")
+    wanted = normal_picture(*surface_normals(depth))
+    np.testing.assert_array_equal(np.asarray(Image.open(out / "photo_normals.png")), wanted)
+    cloud = laspy.read(out / "photo.laz")
+    np.testing.assert_allclose(cloud.xyz, depth.points(), atol=1e-4)
+    assert set(cloud.red) == {77 * 257}
 
 
 def test_fov_and_camera_file_agree_with_the_focal_length(photo: Path, out: Path, tmp_path: Path) -> None:

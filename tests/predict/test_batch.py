@@ -99,7 +99,7 @@ def test_reading_inference_and_writing_overlap(
 ) -> None:
     """The first photo's writing waits for the second's inference, and that for the third's reading."""
     third_read, second_run = threading.Event(), threading.Event()
-    read, run, write = batch.read_photo, predictor.predict_view, batch.write_depth
+    read, run, write = batch.read_photo, predictor.predict_view, batch.write_output
 
     def reading(path: Path, **options: Any) -> Any:
         if path.stem == "2":
@@ -119,7 +119,7 @@ def test_reading_inference_and_writing_overlap(
 
     monkeypatch.setattr(batch, "read_photo", reading)
     monkeypatch.setattr(Predictor, "predict_view", lambda self, *rest, **options: running(*rest, **options))
-    monkeypatch.setattr(batch, "write_depth", writing)
+    monkeypatch.setattr(batch, "write_output", writing)
     assert all(outcome.error is None for outcome in _run(jobs[:3], predictor))
 
 
@@ -153,7 +153,7 @@ def test_a_full_disk_stops_the_run(
         full = OSError(errno.ENOSPC, "No space left on device")
         raise OneDepthError(f"{path}: cannot be written (No space left on device)") from full
 
-    monkeypatch.setattr(batch, "write_depth", writing)
+    monkeypatch.setattr(batch, "write_output", writing)
     with pytest.raises(OutputFullError, match="No space left"):
         _run(jobs, predictor)
     assert len(calls) < COUNT

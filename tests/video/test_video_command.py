@@ -1,14 +1,17 @@
 """`onedepth predict clip.mp4` through its command line."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clip_builder import decoded, packets, texture, write_clip
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from onedepth.apps.cli import app
@@ -39,7 +42,7 @@ def _names(folder: Path) -> list[str]:
 def test_a_film_with_sound(clip: Path, tmp_path: Path) -> None:
     run = _predict(clip, "-o", tmp_path / "out.mp4", "--side-by-side")
     assert (run.exit_code, run.stderr) == (0, "")
-    assert "12 frames of 64x48, stabilize full, colours from" in run.stdout
+    assert re.search(r"12 frames of 64x48, stabilize full, colours from \S+ to \S+ m, sound", run.stdout)
     assert "sound copied" in run.stdout
     assert len(decoded(tmp_path / "out.mp4")[0]) == 12
     assert packets(tmp_path / "out.mp4", "audio") == packets(clip, "audio")
@@ -51,6 +54,33 @@ def test_a_folder_of_depth(clip: Path, tmp_path: Path) -> None:
     run = _predict(clip, "-o", tmp_path / "out", *words)
     assert run.exit_code == 0, run.stderr
     assert len(_names(tmp_path / "out")) == 2 * 12 + 1
+
+
+def test_pictures_of_frames_have_the_same_colours(clip: Path, tmp_path: Path) -> None:
+    """One depth is one colour in all of them: that of --range, or of a first pass."""
+    from onedepth import DepthMap
+    from onedepth.files.pictures import render_picture
+
+    both = ("--format", "npz", "--format", "picture", "--stabilize", "off")
+    assert _predict(clip, "-o", tmp_path / "set", *both, "--range", 1, 5).exit_code == 0
+    told = re.search(r"from (\S+) to (\S+) m", _predict(clip, "-o", tmp_path / "found", *both).stdout)
+    assert told is not None
+    near, far = map(float, told.groups())
+    for name, limits, most in (("set", (1.0, 5.0), 0), ("found", (near, far), 3)):  # told to 3 digits
+        for frame in ("000000", "000011"):
+            depth = DepthMap.load(tmp_path / name / f"{frame}.npz")
+            wanted = render_picture(depth, limits=limits)[:48, :64].astype(int)
+            found = np.asarray(Image.open(tmp_path / name / f"{frame}_picture.png"))[:48, :64]
+            assert np.abs(wanted - found).max() <= most
+
+
+def test_normals_and_points_of_frames_are_replaced_like_other_results(clip: Path, tmp_path: Path) -> None:
+    pytest.importorskip("laspy")
+    words = ("-o", tmp_path / "out", "--stabilize", "off", "--focal", 50)
+    assert _predict(clip, *words, "--format", "normals", "--format", "laz").exit_code == 0
+    assert {"000011.laz", "000011_normals.png"} < set(_names(tmp_path / "out"))
+    assert _predict(clip, *words, "--overwrite").exit_code == 0
+    assert len(_names(tmp_path / "out")) == 12 + 1
 
 
 def test_results_are_kept_unless_told(clip: Path, tmp_path: Path) -> None:
@@ -73,7 +103,12 @@ def test_results_are_kept_unless_told(clip: Path, tmp_path: Path) -> None:
         (("clip.mp4", "-o", "no/out.mp4"), "its folder does not exist"),
         (("clip.mp4", "-o", "out.mp4", "--format", "npz"), "--format is for a folder"),
         (("clip.mp4", "-o", "out.mp4", "--stabilize", "much"), "--stabilize much: unknown"),
-        (("clip.mp4", "-o", "out.mp4", "--range", "5", "2"), "near < far"),
+        (("clip.mp4", "-o", "out.mp4", "--range", "5", "2"), "--range 5 2"),
+        (("clip.mp4", "-o", "out", "--range", "2", "5"), "--format picture"),
+        (("clip.mp4", "-o", "out", "--side-by-side"), "--side-by-side is for a film"),
+        (("clip.mp4", "-o", "out.mp4", "--runner", "ray"), "--runner ray"),
+        (("clip.mp4", "-o", "out.mp4", "--workers", "2"), "--workers"),
+        (("photo.png", "-o", "out.mp4"), "films are made of videos"),
         (("clip.mp4", "other.mp4", "-o", "out.mp4"), "one video at a time"),
         (("missing.mp4", "-o", "out.mp4"), "no such file"),
         (("text.mp4", "-o", "out.mp4"), "no video, or damaged"),

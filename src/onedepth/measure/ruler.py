@@ -203,7 +203,8 @@ class Ruler:
         points = usable.points(stride=stride).astype(np.float64)
         reach = TOLERANCE * np.linalg.norm(points, axis=1)
         inliers = points[np.abs(self.floor.height(points)) <= reach]
-        return inliers[np.linspace(0, len(inliers) - 1, min(_FLOOR_POINTS, len(inliers))).astype(int)]
+        chosen = np.linspace(0, len(inliers) - 1, min(_FLOOR_POINTS, len(inliers))).astype(int)
+        return np.asarray(inliers[chosen], np.float64)
 
     def _calibrated(self, known: Calibration, metres: float, own: list[Slope]) -> tuple[float, list[Slope]]:
         """The scale's error without the shape's at the known length, and the latter beside the length's own.

@@ -13,8 +13,8 @@ from typing import Any, Generic, TypeVar
 
 from onedepth.camera import Camera
 from onedepth.errors import ConfigError, ImageError, OneDepthError
-from onedepth.files.depth_formats import write_depth
 from onedepth.files.images import DEFAULT_MAX_PIXELS, Photo, read_photo
+from onedepth.files.output_formats import write_output
 from onedepth.predict.jobs import Job
 from onedepth.predict.predictor import Prediction, Predictor
 
@@ -22,7 +22,6 @@ T = TypeVar("T")
 
 _READ_AHEAD = 2  # photos in memory that wait for the network, and results that wait to be written
 _NO_MORE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-_COLOURED = ("ply", "glb")
 
 CameraOf = Callable[[int, int], Camera | None]
 """Width and height of an upright photo -> the camera the user gave, or None."""
@@ -190,8 +189,7 @@ def _finish(
 
 def _write(prediction: Prediction, kind: str, path: Path, writer_options: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    colours = {"image": prediction.pixels} if kind in _COLOURED else {}
-    write_depth(prediction.depth, path, kind, **colours, **writer_options)
+    write_output(prediction.depth, path, kind, prediction.pixels, **writer_options)
 
 
 def _attempt(function: Callable[..., T], *arguments: Any, **options: Any) -> T | OneDepthError:

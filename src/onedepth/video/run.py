@@ -37,7 +37,8 @@ class VideoOptions:
         formats: Depth format -> options of its writer, for a folder.
         colormap: Colours of a film.
         side_by_side: Show the clip left of its depth in a film.
-        limits: Depths (near, far) of the two end colours; None to find them in a first pass.
+        limits: Depths (near, far) of the two end colours of a film, or of pictures in a folder; None to find
+            them in a first pass.
         max_pixels: Largest frame, width times height.
     """
 
@@ -59,7 +60,7 @@ class VideoResult:
         frames: Number of frames written.
         seconds: Time of the last one.
         size: Width and height of the depth maps.
-        limits: (near, far) of the colours of a film, else None.
+        limits: (near, far) of the colours of a film or of pictures, else None.
         sound: Whether sound was copied; None if the clip has none, or the output is a folder.
         damage: Why the clip ended early, or None.
     """
@@ -104,7 +105,11 @@ def predict_video(
             sound = clip.audio if can_copy(output, clip.audio) else None
             opened = film(output, sound, clip.rate, _renderer(options, limits))
         else:
-            opened = frame_folder(output, options.formats)
+            formats = dict(options.formats)
+            if "picture" in formats:
+                limits = options.limits or colour_range(clip, predictor, options)
+                formats["picture"] = {**formats["picture"], "limits": limits}
+            opened = frame_folder(output, formats)
         with opened as sink:
             count, last = _pump(clip, predictor, options, sink, advance)
         copied = None if clip.audio is None or not output.suffix else sound is not None

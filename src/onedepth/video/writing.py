@@ -18,13 +18,13 @@ import numpy.typing as npt
 from onedepth.depthmap import DepthMap
 from onedepth.errors import ConfigError, OneDepthError
 from onedepth.files.atomic import atomic_path
-from onedepth.files.depth_formats import FORMATS, write_depth
+from onedepth.files.output_formats import ENDINGS, write_output
 
 OUTPUT_SUFFIXES = (".mp4", ".mov", ".mkv")
 TIMES = "times.csv"
 
 _TICKS = 90_000  # per second: divides the usual rates, also 30000/1001
-_OURS = re.compile(r"\d{6,}(" + "|".join(re.escape(row.ending) for row in FORMATS.values()) + r"|\.json)")
+_OURS = re.compile(r"\d{6,}(" + "|".join(map(re.escape, ENDINGS.values())) + r"|\.json)")
 
 
 class Sink(Protocol):
@@ -160,9 +160,7 @@ class _FolderSink:
 
     def put(self, depth: DepthMap, pixels: npt.NDArray[np.uint8], time: Fraction) -> None:
         for name, options in self._formats.items():
-            coloured = {"image": pixels} if name in ("ply", "glb") else {}
-            file = self._folder / f"{self._count:06d}{FORMATS[name].ending}"
-            write_depth(depth, file, name, **coloured, **options)
+            write_output(depth, self._folder / f"{self._count:06d}{ENDINGS[name]}", name, pixels, **options)
         self._times.write(f"{self._count:06d},{float(time):.6f}\n")
         self._count += 1
 

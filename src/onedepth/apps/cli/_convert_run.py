@@ -13,7 +13,8 @@ import numpy.typing as npt
 from onedepth.apps.cli._depth_source import CameraOf, is_depth_file, open_depth
 from onedepth.depthmap import DepthMap
 from onedepth.errors import ConfigError, OneDepthError
-from onedepth.files.depth_formats import FORMATS, options_of, write_depth
+from onedepth.files.depth_formats import FORMATS
+from onedepth.files.output_formats import write_normals, write_output
 
 _OF_POINTS = ("ply", "glb")
 _BY_SUFFIX = {".laz": "laz", ".las": "laz"}
@@ -117,30 +118,15 @@ def _colours(image: Path, depthmap: DepthMap, file: Path) -> npt.NDArray[np.uint
 
 
 def _write_format(source: Source, path: Path, name: str) -> None:
-    options = {"image": source.image} if "image" in options_of(name) else {}
-    write_depth(source.depthmap, path, name, **options)
+    write_output(source.depthmap, path, name, source.image)
 
 
 def _write_laz(source: Source, path: Path) -> None:
-    from onedepth.files.laz import write_laz
-
-    write_laz(source.depthmap, path, image=source.image)
+    write_output(source.depthmap, path, "laz", source.image)
 
 
 def _write_normals(source: Source, path: Path) -> None:
-    from onedepth.interop.view import write_image
-    from onedepth.normals import normal_picture, surface_normals
-
-    normals, valid = surface_normals(source.depthmap)
-    if path.suffix.lower() == ".png":
-        write_image(normal_picture(normals, valid), path)
-        return
-    if path.suffix.lower() != ".npz":
-        raise ConfigError(f"{path}: normals are written as .npz (numbers) or .png (picture)")
-    from onedepth.files.atomic import atomic_path
-
-    with atomic_path(path) as temporary:
-        np.savez(temporary, normals=normals, valid=valid)
+    write_normals(source.depthmap, path)
 
 
 def _write_scene(source: Source, folder: Path, write: Callable[..., None]) -> None:

@@ -15,8 +15,10 @@ from onedepth.files.depth_formats import FORMATS
 from onedepth.files.depth_metadata import steps_per_metre
 from onedepth.files.image_kinds import is_depth_image
 from onedepth.files.image_search import FoundImage, search
+from onedepth.files.output_formats import ENDINGS
 from onedepth.predict.batch import CameraOf
 from onedepth.predict.jobs import Job, plan_jobs
+from onedepth.video.writing import OUTPUT_SUFFIXES
 
 Failure = tuple[str, str]
 """What the user named, and why there is no result."""
@@ -29,9 +31,9 @@ def endings(formats: Sequence[str]) -> dict[str, str]:
         ConfigError: If a format is unknown.
     """
     for name in formats:
-        if name not in FORMATS:
-            raise ConfigError(f"--format {name}: unknown; expected one of {', '.join(FORMATS)}")
-    return {name: FORMATS[name].ending for name in formats}
+        if name not in ENDINGS:
+            raise ConfigError(f"--format {name}: unknown; expected one of {', '.join(ENDINGS)}")
+    return {name: ENDINGS[name] for name in formats}
 
 
 def writer_options(
@@ -180,15 +182,31 @@ def check_runner(runner: str, for_ray: Mapping[str, int | None], paths: Sequence
         raise ConfigError("--html is for --runner local: a page of many pictures helps nobody")
 
 
+def check_local(video: str, runner: str, for_ray: Mapping[str, int | None]) -> None:
+    """Refuse the options of `--runner ray`, which a video would ignore.
+
+    Raises:
+        ConfigError: Naming the option.
+    """
+    named = [option for option, value in for_ray.items() if value is not None]
+    if runner != "local":
+        named.insert(0, f"--runner {runner}")
+    if named:
+        raise ConfigError(f"{named[0]}: {video} is a video, which is predicted in order, here; leave it out")
+
+
 def check_folder(folder: Path) -> None:
     """Check that results can be written to a folder, without making it yet.
 
     Raises:
         ConfigError: If it is a file, looks like one, or may not be written to.
     """
-    suffixes = {suffix for row in FORMATS.values() for suffix in row.suffixes} | {".jpg", ".jpeg", ".html"}
+    suffixes = {suffix for row in FORMATS.values() for suffix in row.suffixes}
+    suffixes |= {".laz", ".jpg", ".jpeg", ".html"}
     if folder.suffix.lower() in suffixes and not folder.is_dir():
         raise ConfigError(f"-o {folder}: looks like a file; give a folder, and choose formats with --format")
+    if folder.suffix.lower() in OUTPUT_SUFFIXES and not folder.is_dir():
+        raise ConfigError(f"-o {folder}: films are made of videos, and none is named; give a folder")
     existing = folder.absolute()
     while not os.path.lexists(existing):
         existing = existing.parent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ def predict_clip(
 
     options = _options(run, photos, words)
     _check_output(run, film=bool(run.output.suffix))
+    _check_words(run, words, film=bool(run.output.suffix))
     if _has_result(run.output) and not photos.overwrite:
         say(f"{run.output}: exists (kept; --overwrite replaces it)")
         return 0
@@ -99,7 +101,7 @@ def predict_clip(
         except KeyboardInterrupt:
             report_error(f"interrupted after {done} of about {expected} frames; nothing was written")
             return INTERRUPTED
-    say(_line(run, result, options))
+    say(_line(run, result, options, unit=" m" if predictor.info.kind == "metric" else ""))
     if result.damage:
         frames = f"damaged after {result.frames} frames, which are written"
         report_error(f"{run.source}: {frames} ({result.damage})")
@@ -137,15 +139,28 @@ def _check_output(run: VideoRun, *, film: bool) -> None:
         raise ConfigError(f"-o {run.output}: its folder does not exist; create it first")
 
 
+def _check_words(run: VideoRun, words: VideoWords, *, film: bool) -> None:
+    """Refuse words that the output would ignore, and colours that cannot be."""
+    if not film and words.side_by_side:
+        raise ConfigError(f"--side-by-side is for a film, and -o {run.output} is a folder; give -o NAME.mp4")
+    if not film and words.limits and "picture" not in (run.formats or ()):
+        raise ConfigError("--range is for colours; give -o NAME.mp4, or --format picture")
+    if words.limits is not None:
+        near, far = words.limits
+        if not 0 < near < far < math.inf:
+            raise ConfigError(f"--range {near:g} {far:g}: expected metres, the first above 0 and the smaller")
+
+
 def _has_result(output: Path) -> bool:
     return output.is_file() or (output.is_dir() and bool(os.listdir(output)))
 
 
-def _line(run: VideoRun, result: VideoResult, options: VideoOptions) -> str:
+def _line(run: VideoRun, result: VideoResult, options: VideoOptions, *, unit: str) -> str:
     width, height = result.size
-    parts = [f"{result.frames} frames of {width}x{height}", f"stabilize {options.stabilize}"]
+    frames = "1 frame" if result.frames == 1 else f"{result.frames} frames"
+    parts = [f"{frames} of {width}x{height}", f"stabilize {options.stabilize}"]
     if result.limits is not None:
-        parts.append(f"colours from {result.limits[0]:.3g} to {result.limits[1]:.3g}")
+        parts.append(f"colours from {result.limits[0]:.3g} to {result.limits[1]:.3g}{unit}")
     if result.sound is not None:
         left_out = f"sound left out ({run.output.suffix} cannot hold it; .mkv may)"
         parts.append("sound copied" if result.sound else left_out)

@@ -23,8 +23,8 @@ def predict(
         list[str] | None,
         typer.Option(
             "--format",
-            help="png16, npz, exr, tiff, pfm, ply, glb or picture; give it again for several. "
-            "Without it: picture and png16.",
+            help="png16, npz, exr, tiff, pfm, ply, glb, picture, laz or normals (a picture of them); "
+            "give it again for several. Without it: picture and png16.",
         ),
     ] = None,
     focal: Annotated[float | None, typer.Option(help="Focal length in pixels.", metavar="PX")] = None,
@@ -84,7 +84,9 @@ def predict(
     ] = False,
     limits: Annotated[
         tuple[float, float] | None,
-        typer.Option("--range", help="In a film of depth: metres of the end colours.", metavar="NEAR FAR"),
+        typer.Option(
+            "--range", help="Of a video's film or pictures: metres of the end colours.", metavar="NEAR FAR"
+        ),
     ] = None,
 ) -> None:
     """Predict metric depth of photos, or of every frame of a video.
@@ -114,6 +116,7 @@ def predict(
     cut = tile_options(tiles, tile_size, paths, local=runner == "local")
     words = VideoWords(stabilize, side_by_side, limits)
     if names_video(paths, words, page=page):
+        given.check_local(paths[0], runner, {"--workers": workers, "--shards": shards})
         raise typer.Exit(
             predict_clip(VideoRun(Path(paths[0]), output, colormap, formats), options, words, model, device)
         )
