@@ -37,6 +37,8 @@ def test_pixels_behind_an_option_become_its_value():
     assert join_pixels(["--known", "0.3", "1,2", "3,4", "a.jpg"]) == ["--known", "0.3 1,2 3,4", "a.jpg"]
     assert join_pixels(["--points", "1,2 3,4", "a.jpg"]) == ["--points", "1,2 3,4", "a.jpg"]
     assert join_pixels(["--height", "--json"]) == ["--height", "--json"]
+    assert join_pixels(["--points=1,2", "3,4", "a.jpg"]) == ["--points", "1,2 3,4", "a.jpg"]
+    assert join_pixels(["--known=0.3", "1,2", "3,4", "a.jpg"]) == ["--known", "0.3 1,2 3,4", "a.jpg"]
 
 
 def test_a_depth_file_is_measured_like_by_hand(depth_file):
@@ -159,7 +161,10 @@ def test_parts_are_told_to_the_digits_that_matter(depth_file):
     ("words", "message"),
     [
         ([], "nothing to measure"),
-        (["--points", "1,2"], "expected two for each length"),
+        (["--points", "1,2"], "found 1 pixel, expected two for each length"),
+        (["--points", "10", "20", "30", "40"], "with commas, 10,20"),
+        (["--known", "0.3", "10", "20", "30", "40"], "with commas, 10,20"),
+        (["--points", "-5,2", "3,4"], "pixel -5,2 lies outside"),
         (["--points", "1,2", "3,4", "5,6"], "found 3 pixels"),
         (["--points", "1.5,2", "3,4"], "whole numbers"),
         (["--points", "a"], "column,row"),

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from onedepth.calibration import Calibration, Pixel
 from onedepth.camera import Camera
-from onedepth.checks import shown, whole
+from onedepth.checks import MOST, shown, whole
 from onedepth.depthmap import DepthMap
 from onedepth.errors import DepthMapError
 from onedepth.measure.edges import depth_edges, nearest_usable
@@ -237,9 +237,9 @@ class Ruler:
             column, row = pixel
         except (TypeError, ValueError):
             raise DepthMapError(f"pixel: found {shown(pixel)}, expected (column, row)") from None
-        column, row = (whole(n, "pixel", least=0, error=DepthMapError) for n in (column, row))
+        column, row = (whole(n, "pixel", least=-MOST, error=DepthMapError) for n in (column, row))
         height, width = self.depthmap.shape
-        if column >= width or row >= height:
+        if not (0 <= column < width and 0 <= row < height):
             raise DepthMapError(
                 f"pixel {column},{row} lies outside the {width}x{height} map; columns are 0 to {width - 1}, "
                 f"rows 0 to {height - 1}"

@@ -12,6 +12,7 @@ from onedepth.calibration import Pixel
 from onedepth.errors import ConfigError
 
 _PIXEL = re.compile(r"-?\d+(?:\.\d*)?,-?\d+(?:\.\d*)?")
+_NUMBER = re.compile(r"-?\d+(?:\.\d*)?")
 _NUMBERS_FIRST = {"--points": 0, "--height": 0, "--known": 1}
 """Option -> how many values stand before its pixels."""
 
@@ -25,17 +26,26 @@ class PixelCommand(TyperCommand):
 
 
 def join_pixels(words: Sequence[str]) -> list[str]:
-    """`--points 1,2 3,4 x.jpg` as `--points "1,2 3,4" x.jpg`."""
+    """`--points 1,2 3,4 x.jpg` as `--points "1,2 3,4" x.jpg`; `--points=1,2 3,4` means the same.
+
+    Raises:
+        ConfigError: Pixels without commas, as in `--points 1 2 3 4`.
+    """
     joined: list[str] = []
     rest = list(words)
     while rest:
         word = rest.pop(0)
+        option, sign, value = word.partition("=")
+        if sign and option in _NUMBERS_FIRST:
+            word, rest = option, [value, *rest]
         joined.append(word)
         if word not in _NUMBERS_FIRST:
             continue
         taken, rest = rest[: _NUMBERS_FIRST[word]], rest[_NUMBERS_FIRST[word] :]
         while rest and _PIXEL.fullmatch(rest[0]):
             taken.append(rest.pop(0))
+        if len(rest) > 1 and _NUMBER.fullmatch(rest[0]) and _NUMBER.fullmatch(rest[1]):
+            raise ConfigError(f"{word} {rest[0]} {rest[1]}: expected pixels with commas, {rest[0]},{rest[1]}")
         if taken:
             joined.append(" ".join(taken))
     return joined
@@ -68,7 +78,8 @@ def pairs_of(option: str, text: str) -> list[tuple[Pixel, Pixel]]:
     """
     pixels = pixels_of(option, text)
     if not pixels or len(pixels) % 2:
-        raise ConfigError(f"{option}: found {len(pixels)} pixels, expected two for each length")
+        found = "1 pixel" if len(pixels) == 1 else f"{len(pixels)} pixels"
+        raise ConfigError(f"{option}: found {found}, expected two for each length")
     return list(zip(pixels[::2], pixels[1::2], strict=True))
 
 
