@@ -25,13 +25,16 @@ SIZE = (192, 144)
 SHARES = (0, 30)  # per cent of pixels with gross errors
 FULL = 65535
 LOSSES: dict[str, tuple[Kind, Values]] = {
-    "trimmed": ("affine", {"ssi_trim": 1.0, "ssi_gradient": 0.5}),
-    "absolute": ("affine", {"ssi_mae": 1.0, "ssi_gradient": 0.5}),
-    "squared": ("affine", {"ssi_mse": 1.0, "ssi_gradient": 0.5}),
-    "trimmed alone": ("affine", {"ssi_trim": 1.0}),
-    "absolute alone": ("affine", {"ssi_mae": 1.0}),
-    "squared alone": ("affine", {"ssi_mse": 1.0}),
-    "plain L1 alone": ("metric", {"log_l1": 1.0}),
+    "trimmed": ("affine", {"ssi_trim": 1.0}),
+    "absolute": ("affine", {"ssi_mae": 1.0}),
+    "squared": ("affine", {"ssi_mse": 1.0}),
+    "trimmed + 0.1 gradient": ("affine", {"ssi_trim": 1.0, "ssi_gradient": 0.1}),
+    "absolute + 0.1 gradient": ("affine", {"ssi_mae": 1.0, "ssi_gradient": 0.1}),
+    "squared + 0.1 gradient": ("affine", {"ssi_mse": 1.0, "ssi_gradient": 0.1}),
+    "trimmed + 0.5 gradient": ("affine", {"ssi_trim": 1.0, "ssi_gradient": 0.5}),
+    "absolute + 0.5 gradient": ("affine", {"ssi_mae": 1.0, "ssi_gradient": 0.5}),
+    "squared + 0.5 gradient": ("affine", {"ssi_mse": 1.0, "ssi_gradient": 0.5}),
+    "plain L1": ("metric", {"log_l1": 1.0}),
 }
 
 

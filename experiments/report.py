@@ -12,8 +12,11 @@ HELD = "nyu held out"
 
 TABLES: dict[str, list[Column]] = {
     "midas_losses": [
-        Column("AbsRel", HELD, LINE),
-        Column("δ1", HELD, "scale_shift_disparity/delta1", less=False),
+        *(Column(f"AbsRel, {share} wrong", f"{HELD}, {share}", LINE) for share in ("0 %", "30 %")),
+        *(
+            Column(f"δ1, {share} wrong", f"{HELD}, {share}", "scale_shift_disparity/delta1", less=False)
+            for share in ("0 %", "30 %")
+        ),
     ],
     "midas_mixing": [
         Column("mean", "*", LINE),

@@ -30,6 +30,7 @@ class Column:
     less: bool = True
 
 
+CONDITIONS = ("midas_losses",)  # whose variants are named by what was tried and under which condition
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
@@ -42,6 +43,17 @@ def read(name: str) -> Rows:
         if run["steps"] == most:
             rows.setdefault(run["variant"], []).append(run["scores"])
     return rows
+
+
+def by_condition(rows: Rows) -> Rows:
+    """Rows named `WHAT, CONDITION` as one row per WHAT, whose test sets are named `TEST, CONDITION`."""
+    merged: dict[str, list[dict[str, Any]]] = {}
+    for name, scores in rows.items():
+        what, _, condition = name.rpartition(", ")
+        told = merged.setdefault(what, [{} for _ in scores])
+        for mine, score in zip(told, scores, strict=False):
+            mine.update({f"{test}, {condition}": numbers for test, numbers in score.items()})
+    return merged
 
 
 def values(scores: Sequence[Mapping[str, Any]], column: Column) -> list[float]:
@@ -109,8 +121,14 @@ def put(page: str, name: str, text: str) -> str:
     return before + start + text + end + rest.partition(end)[2]
 
 
+def shown_rows(name: str) -> Rows:
+    """The rows of an experiment's table."""
+    rows = read(name)
+    return by_condition(rows) if name in CONDITIONS else rows
+
+
 def update(name: str, columns: Sequence[Column], shown: Sequence[Column]) -> None:
     """Write the figure of an experiment, and its table into the page."""
-    rows = read(name)
+    rows = shown_rows(name)
     figure(rows, shown, PICTURES / f"claim_{name}.png")
     write_bytes(PAGE, put(PAGE.read_text(), name, table(rows, columns)).encode())
