@@ -67,6 +67,11 @@ def test_far_depth_and_empty_volumes() -> None:
         FuseOptions(voxel=0)
 
 
+def test_a_surface_needs_two_looks() -> None:
+    with pytest.raises(DataError, match="by 2 of the 1 frames"):
+        fused(walk(1)).mesh()
+
+
 def test_poses_are_joined_to_frames(tmp_path: Path) -> None:
     poses = walk(4)
     frames = open_frames(write_clip(tmp_path / "clip", poses), rate=10.0)
@@ -94,6 +99,16 @@ def test_the_command_writes_a_mesh(tmp_path: Path) -> None:
     assert run.exit_code == 0, run.output
     mesh = trimesh.load(tmp_path / "mesh.ply")
     assert np.median(from_walls(np.asarray(mesh.vertices))) < 0.01
+    colours = np.asarray(fused(poses).mesh().vertex_colors)
+    assert 0 <= colours.min() < colours.max() <= 1  # else Open3D complains on the terminal
+    kept = CliRunner().invoke(app, [*given, "-o", str(tmp_path / "mesh.ply")])
+    assert kept.exit_code == 0
+    assert "kept; --overwrite" in kept.output
+    short = [*given, "--voxel", "0.05", "--max-depth", "3.2", "-o", str(tmp_path / "mesh.ply"), "--overwrite"]
+    near = CliRunner().invoke(app, short)
+    assert near.exit_code == 0, near.output
+    assert "21 % of the depth was within --max-depth 3.2" in near.output
+    assert "within" not in run.output
     wrong = CliRunner().invoke(app, [*given, "-o", str(tmp_path / "mesh.xyz")])
     assert wrong.exit_code == 2
     assert "*.ply" in wrong.output

@@ -58,9 +58,44 @@ def test_photos_and_videos_are_clips_too(tmp_path: Path, tiny_model: Path) -> No
         frames = open_frames(clip, camera_of=lambda width, height: CAMERA)
         np.testing.assert_allclose(frames.times, times, atol=1e-3)
         assert frames.at(2).camera == CAMERA
-        code, said = run(clip, "--focal", CAMERA.fx, "--model", tiny_model, "-o", tmp_path / "p.txt")
+        words = (clip, "--focal", CAMERA.fx, "--model", tiny_model, "-o", tmp_path / "p.txt", "--overwrite")
+        code, said = run(*words)
         assert code == 0, said
+        assert "4 frames, focal length 180 px (given)" in said
+        assert ("--fps" in said) == (clip == photos)  # a video has its times
         assert len(read_trajectory(tmp_path / "p.txt")) == 4
+
+
+def test_a_path_that_is_there_is_kept(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip", walk(2))
+    (tmp_path / "p.txt").write_text("mine")
+    code, said = run(clip, "--depth", "labels", "-o", tmp_path / "p.txt")
+    assert code == 0
+    assert "kept; --overwrite" in said
+    assert (tmp_path / "p.txt").read_text() == "mine"
+    assert run(clip, "--depth", "labels", "-o", tmp_path / "p.txt", "--overwrite")[0] == 0
+    assert len(read_trajectory(tmp_path / "p.txt")) == 2
+
+
+def test_a_single_frame_makes_no_path(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip", walk(1))
+    code, said = run(clip, "--depth", "labels", "-o", tmp_path / "p.txt")
+    assert code == 2
+    assert "at least two" in said
+    assert not (tmp_path / "p.txt").exists()
+
+
+def test_an_assumed_focal_length_and_counted_times_are_told(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i, pose in enumerate(walk(2)):
+        cv2.imwrite(str(photos / f"{i}.png"), look(pose)[0])
+    code, said = run(photos, "--depth", "none", "-o", tmp_path / "p.txt")
+    assert code == 0, said
+    assert "assumed, ±30 %" in said
+    assert "--fps" in said
+    assert "--fps" not in run(photos, "--depth", "none", "--format", "kitti", "-o", tmp_path / "q.txt")[1]
+    assert "--fps" not in run(photos, "--depth", "none", "--fps", 30, "-o", tmp_path / "r.txt")[1]
 
 
 def test_lost_frames_are_listed(tmp_path: Path) -> None:

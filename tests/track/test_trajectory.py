@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from onedepth.errors import ConfigError, DataError, OneDepthError
-from onedepth.track.poses import inverse, moved, nearest_rotation, quaternions, rigid, rotations, turn
+from onedepth.rotations import quaternions, rotations
+from onedepth.track.poses import inverse, moved, nearest_rotation, rigid, turn
 from onedepth.track.trajectory import Trajectory, read_trajectory, write_trajectory
 
 angles = arrays(np.float64, 3, elements=st.floats(-1.8, 1.8))

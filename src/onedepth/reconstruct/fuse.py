@@ -58,6 +58,7 @@ class Fusion:
 
     def __init__(self, options: FuseOptions | None = None) -> None:
         self.options, self.frames = options or FuseOptions(), 0
+        self._seen, self._near = 0, 0
         self._o3d = _open3d()
         core = self._o3d.core
         self._grid = self._o3d.t.geometry.VoxelBlockGrid(
@@ -75,6 +76,11 @@ class Fusion:
         """Memory of the blocks in use, 10^6 bytes."""
         return float(self._grid.hashmap().size() * _BYTES / 1e6)
 
+    @property
+    def within(self) -> float:
+        """Share of the pixels with depth that were not beyond `max_depth`; 1 before there are any."""
+        return self._near / self._seen if self._seen else 1.0
+
     def add(self, depthmap: DepthMap, pixels: npt.NDArray[np.uint8], pose: Floats) -> None:
         """Fuse a frame.
 
@@ -90,8 +96,9 @@ class Fusion:
         camera = depthmap.camera
         if camera is None or not camera.is_pinhole:
             raise DataError("fusion needs depth maps with a pinhole camera; undistort the photos first")
-        known = np.isfinite(smooth_disparity(depthmap)) if self.options.cut_edges else depthmap.valid
-        known = known & depthmap.valid & (depthmap.values <= self.options.max_depth)
+        near = depthmap.valid & (depthmap.values <= self.options.max_depth)
+        self._seen, self._near = self._seen + int(depthmap.valid.sum()), self._near + int(near.sum())
+        known = near & np.isfinite(smooth_disparity(depthmap)) if self.options.cut_edges else near
         self.frames += 1
         if not known.any():
             return
@@ -126,7 +133,12 @@ class Fusion:
             raise DataError("nothing was fused: no frame has depth within --max-depth")
         mesh = self._grid.extract_triangle_mesh(self.options.min_weight).to_legacy()
         if len(mesh.triangles) == 0:
-            raise DataError("no surface was seen often enough; use a larger --voxel or more frames")
+            raise DataError(
+                f"no surface was seen by {self.options.min_weight:g} of the {self.frames} frames that were "
+                "fused; use more frames (a smaller --every) or a larger --voxel"
+            )
+        colours = np.clip(np.asarray(mesh.vertex_colors), 0, 1)  # between voxels they pass 1 by a rounding
+        mesh.vertex_colors = self._o3d.utility.Vector3dVector(colours)
         mesh.compute_vertex_normals()
         return mesh
 

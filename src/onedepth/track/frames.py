@@ -65,12 +65,18 @@ class Frames:
     Attributes:
         name: What was opened.
         times: (N,) seconds of the frames, strictly rising.
+        timed: Whether the times are more than a count of frames.
     """
 
     def __init__(
-        self, name: str, records: Sequence[Record], times: npt.NDArray[np.float64], camera_of: CameraOf
+        self,
+        name: str,
+        records: Sequence[Record],
+        times: npt.NDArray[np.float64],
+        camera_of: CameraOf,
+        timed: bool = True,
     ) -> None:
-        self.name, self.times = name, times
+        self.name, self.times, self.timed = name, times, timed
         self._records, self._camera_of = records, camera_of
 
     def __len__(self) -> int:
@@ -144,7 +150,7 @@ def open_frames(
     from onedepth.files.image_search import find_images
 
     records = [Record(id=str(p), image=str(p), source=_PHOTOS) for p in find_images([name])]
-    return Frames(name, records, _counted(len(records), rate), camera_of)
+    return Frames(name, records, _counted(len(records), rate), camera_of, timed=rate is not None)
 
 
 def _lists(path: Path) -> bool:
@@ -171,9 +177,10 @@ def _listed(name: str, camera_of: CameraOf, rate: float | None, scene: str | Non
         )
     given = [record.time for record in chosen]
     times = np.array([time for time in given if time is not None])
-    if rate is not None or len(times) < len(chosen) or not (np.diff(times) > 0).all():
+    timed = len(times) == len(chosen) and bool((np.diff(times) > 0).all())
+    if rate is not None or not timed:
         times = _counted(len(chosen), rate)
-    return Frames(name, chosen, times, camera_of)
+    return Frames(name, chosen, times, camera_of, timed=timed or rate is not None)
 
 
 def _video(name: str, camera_of: CameraOf, rate: float | None) -> Frames:
@@ -189,4 +196,4 @@ def _video(name: str, camera_of: CameraOf, rate: float | None) -> Frames:
     rate = rate or (number / seconds if seconds else None)
     where = Path(name).absolute()
     records = [Record(id=f"{name}#{i}", image=join_locator(where, str(i))) for i in range(number)]
-    return Frames(name, records, _counted(number, rate), camera_of)
+    return Frames(name, records, _counted(number, rate), camera_of, timed=rate is not None)

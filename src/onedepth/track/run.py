@@ -89,11 +89,15 @@ def follow(
         The path; its first camera is the world.
 
     Raises:
-        DataError: Frames of different sizes.
+        DataError: A single frame, or frames of different sizes.
         OneDepthError: A frame or its depth cannot be had.
     """
     from onedepth.track.scalefree import ScaleFreeTracker
 
+    if len(frames) < 2:
+        raise DataError(
+            f"{frames.name}: is a single frame; a path needs at least two, in one folder or video"
+        )
     tracker = Tracker(options) if depth_of is not None else ScaleFreeTracker(options)
     steps: list[Step] = []
     size: tuple[int, int] | None = None

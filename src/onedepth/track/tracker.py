@@ -33,7 +33,7 @@ class TrackOptions:
         follower: How points are found again; a name of `FOLLOWERS`.
         noise: Relative standard deviation of the depth of a pixel.
         sigma: Pixels of noise of the tracks.
-        keep: A new key-frame is made when fewer than this share of a key-frame's points still agree.
+        keep: A new key-frame is made when fewer than this share of the points that agreed at best still do.
         shift: Or when points moved by more than this fraction of the image's longer side (median).
     """
 
@@ -49,17 +49,18 @@ class TrackOptions:
         for name in ("noise", "sigma", "keep", "shift"):
             positive(getattr(self, name), name, ConfigError)
 
-    def is_worn(self, key: Floats, now: Floats, known: int, camera: Camera) -> bool:
+    def is_worn(self, key: Floats, now: Floats, best: int, camera: Camera) -> bool:
         """Whether a key-frame has to be replaced.
 
         Args:
             key: (N, 2) pixels of the points that agree, in the key-frame.
             now: Likewise in the frame.
-            known: How many points of the key-frame have depth.
+            best: How many points agreed in the best frame of this key-frame. Not how many it has: with
+                errors of depth half of them may never agree, and a new key-frame would not mend that.
             camera: Of the frame.
         """
         moved = float(np.median(np.linalg.norm(now - key, axis=1)))
-        return len(now) < self.keep * known or moved > self.shift * max(camera.size)
+        return len(now) < self.keep * best or moved > self.shift * max(camera.size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +128,7 @@ class Tracker:
         self._key: _Key | None = None
         self._pose, self._velocity = np.eye(4), np.eye(4)
         self._blind = False
+        self._best = 0
 
     def step(self, view: View) -> Step:
         """Find the next frame.
@@ -139,8 +141,8 @@ class Tracker:
             view: The frame.
         """
         if self._key is None:
-            self._key = self._new_key(view, self._pose)
-            return Step(self._pose, "first", True, int(self._key.known.sum()))
+            key = self._begin(self._new_key(view, self._pose))
+            return Step(self._pose, "first", True, int(key.known.sum()))
         found = self._find(view, self._key)
         if found is None:
             return self._lost(view)
@@ -149,11 +151,12 @@ class Tracker:
             self._velocity = inverse(self._pose) @ pose
         self._pose, self._blind = pose, False
         agree = found.located.agree
+        self._best = max(self._best, int(agree.sum()))
         worn = found.status == "found again" or self._options.is_worn(
-            self._key.pixels[found.which[agree]], found.pixels[agree], int(self._key.known.sum()), view.camera
+            self._key.pixels[found.which[agree]], found.pixels[agree], self._best, view.camera
         )
         if worn:
-            self._key = self._new_key(view, pose)
+            self._begin(self._new_key(view, pose))
         return Step(pose, found.status, worn, int(agree.sum()))
 
     def _find(self, view: View, key: _Key) -> _Found | None:
@@ -176,8 +179,13 @@ class Tracker:
         key = self._new_key(view, self._pose)
         restarts = int(key.known.sum()) >= _ENOUGH
         if restarts:
-            self._key, self._blind = key, False
+            self._begin(key)
+            self._blind = False
         return Step(self._pose, "lost", restarts, 0)
+
+    def _begin(self, key: _Key) -> _Key:
+        self._key, self._best = key, 0
+        return key
 
     def _new_key(self, view: View, pose: Floats) -> _Key:
         self._follower = FOLLOWERS[self._options.follower]()

@@ -15,7 +15,8 @@ import numpy as np
 
 from onedepth.errors import ConfigError, DataError
 from onedepth.files.atomic import write_bytes
-from onedepth.track.poses import Floats, quaternions, rigid, rotations
+from onedepth.rotations import quaternions, rotations
+from onedepth.track.poses import Floats, rigid
 
 _LOST = "# lost frames, where the pose is a guess: "
 _RIGID = 1e-3  # how far a rotation read from a file may be from orthonormal
@@ -110,7 +111,8 @@ def read_trajectory(path: str | os.PathLike[str]) -> Trajectory:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as a path ({error})") from error
+        reason = getattr(error, "strerror", None) or "not a text file"
+        raise DataError(f"{path}: cannot be read as a path ({reason})") from error
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith(_LOST):
             lost = frozenset(int(word) for word in line[len(_LOST) :].split() if word.isdecimal())

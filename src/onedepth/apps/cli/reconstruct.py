@@ -9,6 +9,8 @@ import typer
 
 from onedepth.apps.cli._app import say
 
+_LITTLE = 0.5  # share of the depth in reach below which the user hears of it
+
 
 def reconstruct(
     frames: Annotated[
@@ -36,15 +38,16 @@ def reconstruct(
     scene: Annotated[str | None, typer.Option(help="Scene of a manifest with several.")] = None,
     model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, coreml, ...")] = "auto",
+    overwrite: Annotated[bool, typer.Option(help="Replace the output if it exists.")] = False,
 ) -> None:
     """Fuse the depth of frames along a path into one mesh (TSDF), in metres; lost frames are left out."""
+    from onedepth.apps.cli._clip import is_kept, open_clip
     from onedepth.apps.cli._predict_options import camera_chooser
     from onedepth.apps.cli._progress import progress
     from onedepth.errors import ConfigError
     from onedepth.predict.predictor import load
     from onedepth.reconstruct.fuse import FuseOptions, check_mesh_path, write_mesh
     from onedepth.reconstruct.run import fuse
-    from onedepth.track.frames import open_frames
     from onedepth.track.run import depth_source
     from onedepth.track.trajectory import read_trajectory
 
@@ -53,9 +56,10 @@ def reconstruct(
     if depth == "none":
         raise ConfigError("--depth none: a surface needs depth; expected predicted or labels")
     trajectory = read_trajectory(path)
-    clip = open_frames(
-        frames, camera_of=camera_chooser(focal, fov, camera, camera_name), rate=fps, scene=scene
-    )
+    camera_of = camera_chooser(focal, fov, camera, camera_name)
+    if is_kept(output, overwrite):
+        return
+    clip = open_clip(frames, camera_of, fps, scene)
     depth_of = depth_source(depth, lambda: load(model, device))
     assert depth_of is not None
     with progress("Fusing", -(-len(clip) // every), "frames/s") as advance:
@@ -63,4 +67,7 @@ def reconstruct(
     mesh = fusion.mesh()
     write_mesh(mesh, output)
     size = f"{len(mesh.vertices)} vertices, {len(mesh.triangles)} triangles"
+    if fusion.within < _LITTLE:
+        share = f"{100 * fusion.within:.0f} %" if fusion.within >= 0.01 else "less than 1 %"
+        say(f"note: {share} of the depth was within --max-depth {max_depth:g}; the rest was not used")
     say(f"{output}: {size} from {fusion.frames} frames ({fusion.megabytes:.0f} MB of voxels)")

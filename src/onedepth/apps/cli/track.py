@@ -38,17 +38,18 @@ def track(
     model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, coreml, ...")] = "auto",
     noise: Annotated[float, typer.Option(help="Relative error expected of depth.")] = 0.05,
+    overwrite: Annotated[bool, typer.Option(help="Replace the output if it exists.")] = False,
 ) -> None:
     """Follow the camera through a video: its path in metres, from features and depth (no loop closing).
 
     Exit code: 0 every frame found, 1 some frames lost (their poses are guesses, and listed), 2 nothing done.
     """
     from onedepth.apps.cli import FAILED_SOME
+    from onedepth.apps.cli._clip import is_kept, open_clip
     from onedepth.apps.cli._predict_options import camera_chooser
     from onedepth.apps.cli._progress import progress
     from onedepth.errors import ConfigError
     from onedepth.predict.predictor import load
-    from onedepth.track.frames import open_frames
     from onedepth.track.run import depth_source, follow
     from onedepth.track.tracker import TrackOptions
     from onedepth.track.trajectory import WRITERS, write_trajectory
@@ -56,9 +57,12 @@ def track(
     if format not in WRITERS:
         raise ConfigError(f"--format {format}: unknown; expected one of {', '.join(WRITERS)}")
     options = TrackOptions(noise=noise)
-    clip = open_frames(
-        frames, camera_of=camera_chooser(focal, fov, camera, camera_name), rate=fps, scene=scene
-    )
+    camera_of = camera_chooser(focal, fov, camera, camera_name)
+    if is_kept(output, overwrite):
+        return
+    clip = open_clip(frames, camera_of, fps, scene)
+    if format == "tum" and not clip.timed:
+        say("note: no frame rate is known, so times count frames; --fps gives it")
     with progress("Following", len(clip), "frames/s") as advance:
         found = follow(clip, depth_source(depth, lambda: load(model, device)), options, advance)
     write_trajectory(found.trajectory, output, format)
