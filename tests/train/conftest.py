@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from onnx import ModelProto
 from safetensors.torch import save_file
 
-from onedepth.networks import DepthNet, NetworkConfig
+from onedepth.networks import DepthNet, NetworkConfig, load_checkpoint
 from train_cases import write_world
 
 logging.getLogger("torch.__trace").disabled = True  # else pytest records each step of the exporter
@@ -47,3 +48,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checkpoint(write_checkpoint: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network of four input sizes."""
     return write_checkpoint(tmp_path_factory.mktemp("checkpoint") / "small.safetensors", canonical_focal=50.0)
+
+
+@pytest.fixture(scope="session")
+def exported(checkpoint: Path) -> ModelProto:
+    """Its bare network; exporting is slow, so it is done once."""
+    from onedepth.train.export.network import export_network
+
+    return export_network(load_checkpoint(checkpoint))

@@ -27,12 +27,6 @@ def network(checkpoint: Path) -> DepthNet:
     return load_checkpoint(checkpoint)
 
 
-@pytest.fixture(scope="module")
-def exported(network: DepthNet) -> onnx.ModelProto:
-    """The bare network; exporting is slow, so it is done once."""
-    return export_network(network)
-
-
 @pytest.fixture
 def no_torch_export(monkeypatch: pytest.MonkeyPatch, exported: onnx.ModelProto) -> None:
     monkeypatch.setattr(command, "export_network", lambda network: exported)
