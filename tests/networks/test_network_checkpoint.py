@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from onedepth.errors import ModelFileError
 from onedepth.networks import load_checkpoint
-from onedepth.networks.checkpoint import EMA, HEADER, NETWORK, read_header
+from onedepth.networks.checkpoint import EMA, HEADER, NETWORK, read_header, write_weights
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,20 @@ def test_every_decoder_and_several_scales_survive(decoder, tmp_path):
 
 def test_the_header_is_kept(net, tmp_path):
     assert read_header(write(tmp_path / "a.safetensors", net, step=12))["step"] == 12
+
+
+def test_the_weights_alone_are_the_average_without_the_rest(net, tmp_path):
+    average = network(SMALL, seed=7, canonical_focal=150.0).eval()
+    path = write(tmp_path / "a.safetensors", net, average=average, step=12, best=0.1, format=1)
+    write_weights(path, tmp_path / "weights.safetensors")
+    image = images(1, 32, 32)
+    for averaged in (True, False):
+        loaded = load_checkpoint(tmp_path / "weights.safetensors", averaged=averaged)
+        assert torch.equal(loaded(image), average(image))
+    header = read_header(tmp_path / "weights.safetensors")
+    assert header["step"] == 12
+    assert "best" not in header
+    assert (tmp_path / "weights.safetensors").stat().st_size < 0.6 * path.stat().st_size
 
 
 def damaged(kind, net, path):

@@ -6,9 +6,11 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from onedepth.errors import ConfigError, ModelFileError
+from onedepth.files.atomic import write_bytes
 from onedepth.networks.autoencoder import DepthAutoencoder
 from onedepth.networks.config import NetworkConfig
 from onedepth.networks.depthnet import DepthNet
@@ -69,6 +71,27 @@ def load_checkpoint(path: str | os.PathLike[str], *, averaged: bool = True) -> D
         raise ModelFileError(f"{path}: its network description is not valid: {reason}") from error
     state = (_read_part(path, EMA) if averaged else {}) or _read_part(path, NETWORK)
     return _fill(network, state, path)
+
+
+def write_weights(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Write what `load_checkpoint` reads of a checkpoint, and nothing else: a quarter of it, to be published.
+
+    The moving average takes the place of the weights; optimiser and random state are left out, so a run
+    cannot be resumed from the file, but can start from it (`init`).
+
+    Args:
+        source: A checkpoint written by `onedepth train`.
+        target: The file to write, whole or not at all.
+
+    Raises:
+        ModelFileError: As `load_checkpoint`.
+        OneDepthError: The file cannot be written.
+    """
+    header = read_header(source)
+    weights = load_checkpoint(source).state_dict()
+    kept = {key: header[key] for key in ("format", "onedepth", "step", "network", "recipe") if key in header}
+    state = {NETWORK + name: value.contiguous().clone() for name, value in weights.items()}
+    write_bytes(target, save(state, {HEADER: json.dumps(kept)}))
 
 
 def load_autoencoder(path: str | os.PathLike[str]) -> DepthAutoencoder:
