@@ -84,6 +84,7 @@ CASES = (
     Case("glass", "a pane nobody sees, 1.4 m away", glass),
     Case("painting", "a flat print of a deep corridor", printed),
     Case("close-up", "a ball 0.15 m away", close_up),
+    # With less noise (exposure 28, 300 electrons) onedepth_v0 did as well as by day, AbsRel 0.18.
     Case("night", "the first room, dark and noisy", night, electrons=110.0, exposure=16.0),
     Case(
         "fisheye",
