@@ -1,6 +1,7 @@
 """Exact depth and exact poses give the exact surface, within bounded memory."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,13 @@ def test_the_command_writes_a_mesh(tmp_path: Path) -> None:
     assert near.exit_code == 0, near.output
     assert "21 % of the depth was within --max-depth 3.2" in near.output
     assert "within" not in run.output
+    path = Trajectory(np.stack(poses), np.arange(3.0), focal=CAMERA.focal)
+    assert "warning" not in run.output
+    for focal, told in ((CAMERA.focal, False), (1.1 * CAMERA.focal, True)):
+        write_trajectory(replace(path, focal=focal), tmp_path / "path.txt")
+        other = CliRunner().invoke(app, [*given, "-o", str(tmp_path / f"{told}.ply"), "--voxel", "0.05"])
+        assert other.exit_code == 0, other.output
+        assert ("made with a focal length of 198 px, the frames are taken for 180 px" in other.output) == told
     wrong = CliRunner().invoke(app, [*given, "-o", str(tmp_path / "mesh.xyz")])
     assert wrong.exit_code == 2
     assert "*.ply" in wrong.output

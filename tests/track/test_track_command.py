@@ -29,6 +29,7 @@ def test_true_depth_gives_the_true_path(tmp_path: Path, format: str) -> None:
     assert "6 frames" in said
     path = read_trajectory(tmp_path / "p.txt")
     assert path.times[1] == pytest.approx(0.1 if format == "tum" else 1.0)
+    assert path.focal == (CAMERA.focal if format == "tum" else None)
     assert apart(poses[-1], path.poses[-1])[0] < 0.02 * np.linalg.norm(poses[-1][:3, 3])
 
 

@@ -1,5 +1,6 @@
 """Paths survive their files, and both formats say what others expect of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,15 @@ def test_formats_by_hand(tmp_path: Path) -> None:
     assert lines[0].split() == ["1", "0", "0", "0", "0", "1", "0", "0", "0", "0", "1", "0"]
     assert lines[1].split() == ["0", "0", "1", "1", "0", "1", "0", "2", "-1", "0", "0", "3"]
     assert path.length == pytest.approx(14**0.5)
+
+
+def test_the_focal_length_is_kept_with_the_path(tmp_path: Path) -> None:
+    file = tmp_path / "p.txt"
+    write_trajectory(replace(path_of([np.eye(4)]), focal=292.5), file)
+    assert read_trajectory(file).focal == 292.5
+    for comment in ("# focal length in pixels: unknown\n", "# focal length in pixels: -3\n", ""):
+        file.write_text(comment + "0 0 0 0 0 0 0 1\n")
+        assert read_trajectory(file).focal is None
 
 
 def test_evo_reads_the_same_path(tmp_path: Path) -> None:

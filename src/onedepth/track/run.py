@@ -101,15 +101,16 @@ def follow(
     tracker = Tracker(options) if depth_of is not None else ScaleFreeTracker(options)
     steps: list[Step] = []
     size: tuple[int, int] | None = None
+    focal: float | None = None
     for frame in frames:
         if size not in (None, frame.camera.size):
             raise DataError(f"{frame.name}: is of another size than the frames before; expected one clip")
-        size = frame.camera.size
+        size, focal = frame.camera.size, focal or frame.camera.focal
         steps.append(tracker.step(_view(frame, depth_of)))
         on_frame()
     lost = frozenset(i for i, step in enumerate(steps) if step.status == "lost")
     poses = np.stack([step.pose for step in steps])
-    return Followed(Trajectory(poses, frames.times, lost), tuple(steps), depth_of is None)
+    return Followed(Trajectory(poses, frames.times, lost, focal=focal), tuple(steps), depth_of is None)
 
 
 def _view(frame: Frame, depth_of: DepthOf | None) -> View:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from onedepth.rotations import quaternions, rotations
 from onedepth.track.poses import Floats, rigid
 
 _LOST = "# lost frames, where the pose is a guess: "
+_FOCAL = "# focal length in pixels: "
 _RIGID = 1e-3  # how far a rotation read from a file may be from orthonormal
 
 
@@ -31,6 +32,7 @@ class Trajectory:
         times: (N,) seconds, strictly rising.
         lost: Numbers of the frames whose pose is a guess.
         timed: Whether the times are more than numbers of lines.
+        focal: Focal length in pixels that the path was made with, if it is known.
 
     Raises:
         DataError: Shapes that do not fit, numbers that are not finite, times that do not rise.
@@ -40,6 +42,7 @@ class Trajectory:
     times: Floats
     lost: frozenset[int] = field(default_factory=frozenset)
     timed: bool = True
+    focal: float | None = None
 
     def __post_init__(self) -> None:
         if self.poses.shape != (len(self.times), 4, 4):
@@ -67,6 +70,8 @@ class Trajectory:
 def _tum_lines(path: Trajectory) -> list[str]:
     turned, places = quaternions(path.poses[:, :3, :3]), path.poses[:, :3, 3]
     comments = ["# time tx ty tz qx qy qz qw (camera to world)"]
+    if path.focal is not None:
+        comments.append(f"{_FOCAL}{path.focal:.6g}")
     if path.lost:
         comments.append(_LOST + " ".join(map(str, sorted(path.lost))))
     rows = np.concatenate([places, turned], axis=1)
@@ -87,7 +92,7 @@ def write_trajectory(trajectory: Trajectory, path: str | os.PathLike[str], forma
     """Write a path, whole or not at all.
 
     Args:
-        trajectory: The path; KITTI files keep neither its times nor which frames were lost.
+        trajectory: The path; KITTI files keep no times, no focal length and no list of lost frames.
         path: The file.
         format: `tum` or `kitti`.
 
@@ -107,6 +112,7 @@ def read_trajectory(path: str | os.PathLike[str]) -> Trajectory:
         DataError: No such file, or a line that is neither; it is named.
     """
     lost: frozenset[int] = frozenset()
+    focal: float | None = None
     rows: list[list[float]] = []
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -116,6 +122,8 @@ def read_trajectory(path: str | os.PathLike[str]) -> Trajectory:
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith(_LOST):
             lost = frozenset(int(word) for word in line[len(_LOST) :].split() if word.isdecimal())
+        if line.startswith(_FOCAL):
+            focal = _number(line[len(_FOCAL) :])
         words = line.split("#")[0].split()
         if not words:
             continue
@@ -133,9 +141,19 @@ def read_trajectory(path: str | os.PathLike[str]) -> Trajectory:
     if not rows:
         raise DataError(f"{path}: holds no pose; expected lines in TUM or KITTI format")
     try:
-        return (_from_tum if len(rows[0]) == 8 else _from_kitti)(np.array(rows), lost)
+        found = (_from_tum if len(rows[0]) == 8 else _from_kitti)(np.array(rows), lost)
+        return replace(found, focal=focal)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def _number(text: str) -> float | None:
+    """A number above 0 in a comment; comments of others are no error."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 < value < float("inf") else None
 
 
 def _from_tum(rows: Floats, lost: frozenset[int]) -> Trajectory:

@@ -10,6 +10,7 @@ import typer
 from onedepth.apps.cli._app import say
 
 _LITTLE = 0.5  # share of the depth in reach below which the user hears of it
+_SAME = 0.01  # relative difference of two focal lengths that are still the same
 
 
 def reconstruct(
@@ -60,6 +61,13 @@ def reconstruct(
     if is_kept(output, overwrite):
         return
     clip = open_clip(frames, camera_of, fps, scene)
+    focal = clip.at(0).camera.focal
+    if trajectory.focal is not None and abs(trajectory.focal / focal - 1) > _SAME:
+        say(
+            f"warning: {path} was made with a focal length of {trajectory.focal:.4g} px, the frames are "
+            f"taken for {focal:.4g} px; give both commands the same --focal, --fov or --camera",
+            err=True,
+        )
     depth_of = depth_source(depth, lambda: load(model, device))
     assert depth_of is not None
     with progress("Fusing", -(-len(clip) // every), "frames/s") as advance:
