@@ -61,7 +61,7 @@ def predict(*words: object) -> Result:
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    """What a reader takes for results: a killed writer may leave a temporary file, which has a hidden name."""
+    """What a reader takes for results: a killed writer may leave a temporary file of a hidden name."""
     paths = sorted(path for path in folder.rglob("*.png") if not path.name.startswith("."))
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
