@@ -173,7 +173,7 @@ def show(measured: Measured, as_json: bool) -> None:
             f"{floor.share:.0%} of the points"
         )
         if floor.tilt > _STEEP:
-            say("note: a floor that steep is rarely one; from foot to top, --points tells a height without it")
+            say("note: a floor that steep is rarely one; --points from foot to top tells a height without it")
     known = measured.ruler.depthmap.calibration
     if known is not None:
         ends = " to ".join(map(_name, known.pixels))
