@@ -76,7 +76,7 @@ dist: $(ENV)/.installed  ## build sdist and wheel, install the wheel in a bare e
 
 .PHONY: bench
 bench: $(ENV)/.installed  ## measure speed and memory against rivals (quiet machine, please)
-	@for file in benchmarks/[!_]*.py; do case "$$file" in */soak.py|*/curves.py|*/stereo.py|*/video.py|*/measure.py|*/odometry.py|*/serve.py) continue;; esac; $(ENV)/bin/python "$$file" || exit 1; done
+	@for file in benchmarks/[!_]*.py; do case "$$file" in */soak.py|*/curves.py|*/stereo.py|*/video.py|*/measure.py|*/tiles.py|*/odometry.py|*/serve.py) continue;; esac; $(ENV)/bin/python "$$file" || exit 1; done
 
 .PHONY: soak
 soak: $(ENV)/.installed  ## photos, a long film and the server for ten minutes each, watching memory; ARGS="--minutes 60" for the photos

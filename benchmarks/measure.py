@@ -1,6 +1,6 @@
 """How often does a measured length agree with the truth to within its stated uncertainty?
 
-    python benchmarks/measure.py [--images 40] [--lengths 100] [--model onedepth_v0]
+    python benchmarks/measure.py [--images 40] [--lengths 100] [--model onedepth_v1]
 
 Needs the folder named by ONEDEPTH_SHARED. Of each image 100 pairs of pixels away from depth edges are drawn,
 and the length between them is compared with the one by true depth; cameras are the true ones. Of normal

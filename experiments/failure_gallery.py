@@ -1,6 +1,6 @@
 """Where one photo misleads the network: mirrors, glass, paintings, close-ups, night, fisheye; exact truth.
 
-    python experiments/failure_gallery.py --model onedepth_v0
+    python experiments/failure_gallery.py --model onedepth_v1
 
 Renders each case (`_failure_scenes.py`), predicts it with its true focal length, and writes a picture (a row
 per case) and the numbers. Another model file: `--model FILE`.

@@ -2,7 +2,7 @@
 
     python experiments/int8_gain.py DATA --calibration list.jsonl
     onedepth export CHECKPOINT -o int8.onnx --int8 --calibrate list.jsonl
-    python experiments/int8_gain.py DATA onedepth_v0 int8.onnx
+    python experiments/int8_gain.py DATA onedepth_v1 int8.onnx
 
 The first call lists the photos of NYU Depth v2's training split that the shipped recipes do not hold out; the
 last one scores both files on those that they do (no test photo is used), and alternates their runs for time.

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "onedepth"
-MODEL = "onedepth/models/onedepth_v0.onnx"
+MODEL = "onedepth/models/onedepth_v1.onnx"
 TRAINING_FLOORS = ("onedepth.losses", "onedepth.networks", "onedepth.data", "onedepth.train")
 LARGE_FILES = {"src/onedepth/models/*.onnx": 16 * 2**20}
 LARGEST_FILE = 2**20

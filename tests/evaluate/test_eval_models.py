@@ -38,7 +38,7 @@ def test_a_model_file_of_ours_predicts_as_users_run_it(tiny_model: Path) -> None
 
 
 def test_a_missing_model_says_what_there_is() -> None:
-    with pytest.raises(ModelFileError, match=r"nowhere\.onnx: no such model file; shipped .* onedepth_v0"):
+    with pytest.raises(ModelFileError, match=r"nowhere\.onnx: no such model file; shipped .* onedepth_v1"):
         open_model("nowhere.onnx")
 
 

@@ -229,6 +229,22 @@ def _cli(*arguments: object):
 
 
 @pytest.mark.usefixtures("no_torch_export")
+def test_the_command_writes_weights_that_a_run_can_start_from(checkpoint, tmp_path):
+    weights = tmp_path / "weights.safetensors"
+    words = ["export", str(checkpoint), "-o", str(weights)]
+    first = CliRunner().invoke(app, words)
+    assert first.exit_code == 0, first.stderr
+    again = CliRunner().invoke(app, words)
+    assert again.exit_code == 2
+    assert "exists already; add --overwrite" in again.stderr
+    other = CliRunner().invoke(app, [*words, "--overwrite", "--name", "mine"])
+    assert other.exit_code == 2
+    assert "only --overwrite goes with .safetensors" in other.stderr
+    original, alone = load_checkpoint(checkpoint), load_checkpoint(weights)
+    assert alone.config == original.config
+    assert all(map(torch.equal, alone.state_dict().values(), original.state_dict().values()))
+
+
 def test_command_writes_the_file_and_keeps_an_existing_one(checkpoint, tmp_path):
     output = tmp_path / "m.onnx"
     result = _cli(checkpoint, "-o", output, "--name", "mine", "--licence", "MIT")

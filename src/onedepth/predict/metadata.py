@@ -37,7 +37,7 @@ class ModelInfo:
     """What a model file says about itself.
 
     Attributes:
-        name: Name of the model, such as `onedepth_v0`.
+        name: Name of the model, such as `onedepth_v1`.
         version: Version of the model (not of the package).
         kind: What the graph's depth is good for: `metric` metres; `scaled` right up to one factor per photo;
             `affine_disparity` its inverse is right up to scale and shift.
@@ -71,7 +71,7 @@ class ModelInfo:
 
     @property
     def title(self) -> str:
-        """Name and version for people, such as `onedepth_v0 (version 0)`."""
+        """Name and version for people, such as `onedepth_v1 (version 1)`."""
         return f"{self.name} (version {self.version})"
 
     def to_dict(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ __all__ = [
     "read_info",
 ]
 
-SHIPPED_MODEL = "onedepth_v0"
+SHIPPED_MODEL = "onedepth_v1"
 MODEL_FOLDER = Path(__file__).resolve().parent.parent / "models"
 MODEL_VARIABLE = "ONEDEPTH_MODEL"
 

@@ -10,12 +10,15 @@ import typer
 if TYPE_CHECKING:
     from onedepth.train.export import Int8Report
 
+WEIGHTS = ".safetensors"
+
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Written by `onedepth train` (.safetensors).")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The model file to write.")] = Path(
-        "model.onnx"
-    ),
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="The model file (.onnx), or the weights alone (.safetensors)."),
+    ] = Path("model.onnx"),
     name: Annotated[str | None, typer.Option(help="Name of the model; by default the recipe's.")] = None,
     model_version: Annotated[str, typer.Option(help="Version of the model.")] = "1",
     licence: Annotated[
@@ -53,7 +56,8 @@ def export(
     The file is compared with torch on photos and on generated pictures of many sizes; it is written only if
     every pixel agrees within the tolerance. With --int8, three quarters of the photos set the ranges of the
     8-bit numbers, and the file is written only if its metres agree with those of float on the others. Takes
-    about half a minute, with --int8 two. Needs `onedepth[train]`.
+    about half a minute, with --int8 two. A name that ends in .safetensors gives the weights alone, without
+    the optimiser's state: to publish, and for fine-tuning (`init`). Needs `onedepth[train]`.
     """
     from onedepth.apps.cli._table import print_facts
     from onedepth.errors import ConfigError
@@ -65,6 +69,19 @@ def export(
             f"export needs {error.name}, which is not installed; run `pip install 'onedepth[train]'`"
         ) from error
 
+    if output.suffix == WEIGHTS:
+        others = (
+            name,
+            licence,
+            tolerance,
+            image,
+            calibrate,
+            calibration_images,
+            int8_tolerance,
+            int8 or None,
+        )
+        _write_weights(checkpoint, output, overwrite, others)
+        return
     _check_int8(int8, calibrate, calibration_images, int8_tolerance)
     asked = {"count": calibration_images, "tolerance": int8_tolerance}
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
@@ -95,6 +112,21 @@ def export(
             **_int8_facts(done.int8),
         },
     )
+
+
+def _write_weights(checkpoint: Path, output: Path, overwrite: bool, others: tuple[object, ...]) -> None:
+    from onedepth.apps.cli._table import print_facts
+    from onedepth.errors import ConfigError
+    from onedepth.networks.checkpoint import write_weights
+
+    if any(other is not None for other in others):
+        raise ConfigError(
+            f"{output}: weights alone know nothing but the network; only --overwrite goes with {WEIGHTS}"
+        )
+    if output.exists() and not overwrite:
+        raise ConfigError(f"{output}: exists already; add --overwrite to replace it")
+    write_weights(checkpoint, output)
+    print_facts(str(output), {"size": f"{output.stat().st_size / 1e6:.1f} MB", "for": "`init` of a recipe"})
 
 
 def _check_int8(int8: bool, calibrate: list[str] | None, *others: object) -> None:
