@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "onedepth"
 MODEL = "onedepth/models/onedepth_v1.onnx"
 TRAINING_FLOORS = ("onedepth.losses", "onedepth.networks", "onedepth.data", "onedepth.train")
-LARGE_FILES = {"src/onedepth/models/*.onnx": 16 * 2**20}
+LARGE_FILES = {"src/onedepth/models/*.onnx": 16 * 2**20, "weights/onedepth_*": 16 * 2**20}
 LARGEST_FILE = 2**20
 MACHINE_PATH = re.compile(r"(?<![\w.~$}-])/(?:root|work|home|Users|mnt|media)/[\w.]+")
 

@@ -114,7 +114,7 @@ def put(page: str, name: str, text: str) -> str:
     Raises:
         ValueError: The page has no marks for it.
     """
-    start, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+    start, end = f"<!-- {name} -->\n\n", f"\n\n<!-- end of {name} -->"
     before, mark, rest = page.partition(start)
     if not mark or end not in rest:
         raise ValueError(f"{PAGE.name}: has no place for {name}; write {start!r} and {end!r} into it")

@@ -138,8 +138,8 @@ def test_where_no_line_fits_the_median_stands_for_the_prediction(
 def test_a_page_without_a_place_is_an_error() -> None:
     with pytest.raises(ValueError, match="no place for zoom"):
         report.put("# Nothing here", "zoom", "|")
-    page = "a\n<!-- zoom -->\nold\n<!-- end of zoom -->\nb"
-    assert report.put(page, "zoom", "new") == "a\n<!-- zoom -->\nnew\n<!-- end of zoom -->\nb"
+    page = "a\n<!-- zoom -->\n\nold\n\n<!-- end of zoom -->\nb"
+    assert report.put(page, "zoom", "new") == "a\n<!-- zoom -->\n\nnew\n\n<!-- end of zoom -->\nb"
 
 
 def test_the_page_shows_what_is_stored() -> None:
