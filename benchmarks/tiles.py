@@ -3,7 +3,7 @@
     python benchmarks/tiles.py [--images 8] [--model onedepth_v1]
 
 Needs the folder named by ONEDEPTH_SHARED. Seams are the mean difference of log depth where tiles overlap,
-before they are blended. Both sets are among the training data of the shipped model: compare the numbers only with
+before they are blended. Both sets are training data of the shipped model: compare the numbers only with
 each other.
 """
 

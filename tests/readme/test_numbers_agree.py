@@ -18,7 +18,11 @@ from onedepth.predict.modelfile import MODEL_FOLDER, SHIPPED_MODEL
 ROOT = Path(__file__).parents[2]
 README, CARD = ROOT / "README.md", ROOT / "docs" / "models" / "onedepth_v1.md"
 EVALUATIONS = sorted(p for p in (ROOT / "results").glob("*.json") if '"per_image"' in p.read_text())
-SETS = {"NYU": "nyu_v2_test.json", "KITTI": "kitti_odometry_04.json", "TUM": "tum_rgbd.json"}  # first word of a table's set -> result
+SETS = {  # first word of a table's set -> result
+    "NYU": "nyu_v2_test.json",
+    "KITTI": "kitti_odometry_04.json",
+    "TUM": "tum_rgbd.json",
+}
 COLUMNS = {"AbsRel": "abs_rel", "delta1": "delta1", "RMSE": "rmse"}
 ROW = re.compile(r"^\|(?P<cells>(?:[^|\n]*\|)+)$", re.MULTILINE)
 

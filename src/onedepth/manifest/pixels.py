@@ -57,8 +57,9 @@ def load_image(locator: str, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pixels:
 def decode_picture(
     data: bytes, name: str, flags: int, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> tuple[npt.NDArray[Any], Claim]:
-    """Decode picture bytes, but no cut-off file: OpenCV would fill what a JPEG lacks with grey, and what a PNG
-    lacks with whatever lay in memory, and go on.
+    """Decode picture bytes, but no cut-off file.
+
+    OpenCV would fill what a JPEG lacks with grey, what a PNG lacks with what lay in memory, and go on.
 
     Args:
         data: The file.
