@@ -18,6 +18,7 @@ from onedepth.camera import Camera
 from onedepth.distortion import Fisheye, RadialTangential
 from onedepth.files.atomic import write_bytes
 from onedepth.interop.view import View, check_scene, make_folder, scene_stride, write_image
+from onedepth.rotations import quaternions
 
 MAX_POINTS = 100_000
 
@@ -79,18 +80,9 @@ def _pose_words(to_world: npt.NDArray[np.float64]) -> str:
 
 
 def quaternion(rotation: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Unit quaternion (w, x, y, z), w >= 0, of a rotation matrix (Bar-Itzhack, 2000: an eigenvector)."""
-    (a, b, c), (d, e, f), (g, h, i) = rotation
-    k = np.array(
-        [
-            [a - e - i, 0, 0, 0],
-            [d + b, e - a - i, 0, 0],
-            [g + c, h + f, i - a - e, 0],
-            [h - f, c - g, d - b, a + e + i],
-        ]
-    )
-    x, y, z, w = np.linalg.eigh(k)[1][:, -1]
-    return np.array([w, x, y, z]) * (-1 if w < 0 else 1)
+    """Unit quaternion (w, x, y, z), w >= 0, of a rotation matrix, in COLMAP's order."""
+    x, y, z, w = quaternions(rotation[None])[0]
+    return np.array([w, x, y, z])
 
 
 def _write(path: Path, lines: Sequence[str]) -> None:

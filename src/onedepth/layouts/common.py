@@ -19,6 +19,7 @@ from onedepth.errors import CameraError, ConfigError, DataError, ImageError
 from onedepth.layouts import LayoutOptions
 from onedepth.manifest.record import LabelKind, Record
 from onedepth.manifest.storage import join_locator
+from onedepth.rotations import rotations
 
 _RIGID = 1e-2  # how far R R^T may be from 1: rotations of text files are rounded to a few digits
 
@@ -170,14 +171,7 @@ def rotation_of(w: float, x: float, y: float, z: float, where: str) -> npt.NDArr
     norm = float(np.linalg.norm([w, x, y, z]))
     if not 0 < norm < np.inf:
         raise DataError(f"{where}: quaternion {w, x, y, z} has no direction")
-    w, x, y, z = w / norm, x / norm, y / norm, z / norm
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )
+    return np.asarray(rotations(np.array([[x, y, z, w]], np.float64))[0])
 
 
 def from_opengl(pose: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from onedepth.camera import Camera
 from onedepth.errors import CameraError, DataError
 from onedepth.files.cameras.colmap import parse
+from onedepth.rotations import rotations
 
 _MODELS = (  # name and number of parameters by COLMAP's number of the model
     ("SIMPLE_PINHOLE", 3), ("PINHOLE", 4), ("SIMPLE_RADIAL", 4), ("RADIAL", 5), ("OPENCV", 8),
@@ -99,15 +100,7 @@ def _read(path: Path, parser: Any) -> list[Any]:
 
 def _rotation(w: float, x: float, y: float, z: float) -> npt.NDArray[np.float64]:
     """Matrix of a quaternion, of any length above 0."""
-    q = np.array([w, x, y, z], np.float64)
-    w, x, y, z = q / np.linalg.norm(q)
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )
+    return np.asarray(rotations(np.array([[x, y, z, w]], np.float64))[0])
 
 
 def _image(numbers: Any, camera: int, observed: npt.NDArray[np.void]) -> ColmapImage:
