@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import shlex
 import sys
 import time
@@ -81,7 +80,6 @@ def main(experiment: Experiment) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", nargs="+", default=list(experiment.variants), choices=experiment.variants)
     options = parser.parse_args()
-    logging.getLogger("onedepth").setLevel(logging.ERROR)
     work = (options.work / experiment.name).resolve()
     work.mkdir(parents=True, exist_ok=True)
     experiment.prepare(options.data.resolve(), work, options.only)
