@@ -16,6 +16,7 @@ depth, where that one is clear: at least a tenth of the points, tilted by at mos
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
 import numpy as np
 from _machine import SHARED, print_header
@@ -46,18 +47,24 @@ def unsure(ruler: Ruler, first: tuple[int, int], second: tuple[int, int]) -> flo
     return float(np.hypot(length.depth, length.pick) / length.metres)
 
 
-def lengths(
-    predictor: Predictor, folder: str, images: int, pairs: int, calibrated: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Errors in standard deviations, and relative ones."""
+def rulers(predictor: Predictor, folder: str, images: int) -> Iterator[tuple[Ruler, Ruler]]:
+    """A ruler in the true depth and one in the predicted depth of images spread over a set."""
     records = open_records(str(SHARED / "data" / folder))
-    draw, deviations, relative = np.random.default_rng(0), [], []
     errors = predictor.info.depth_errors or DEFAULT_ERRORS
     for index in np.linspace(0, len(records) - 1, min(images, len(records))).astype(int):
         record = records[int(index)]
         truth = np.nan_to_num(np.asarray(load_depth(record), np.float32))
-        true = Ruler(DepthMap(truth, "metric", record.camera))
-        guess = Ruler(predictor.predict(load_image(record.image), record.camera), errors)
+        guess = predictor.predict(load_image(record.image), record.camera)
+        yield Ruler(DepthMap(truth, "metric", record.camera)), Ruler(guess, errors)
+
+
+def lengths(
+    predictor: Predictor, folder: str, images: int, pairs: int, calibrated: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Errors in standard deviations, and relative ones."""
+    draw, deviations, relative = np.random.default_rng(0), [], []
+    errors = predictor.info.depth_errors or DEFAULT_ERRORS
+    for true, guess in rulers(predictor, folder, images):
         usable = np.argwhere(true.usable & guess.usable)[:, ::-1]
         drawn = [(tuple(a), tuple(b)) for a, b in draw.choice(usable, (pairs, 2)).tolist() if a != b]
         if calibrated:  # by the length that promises to leave the scale least uncertain
@@ -73,14 +80,8 @@ def lengths(
 
 def heights(predictor: Predictor, folder: str, images: int, pixels: int) -> tuple[np.ndarray, np.ndarray]:
     """Errors in standard deviations, and in metres."""
-    records = open_records(str(SHARED / "data" / folder))
     draw, deviations, wrong = np.random.default_rng(0), [], []
-    errors = predictor.info.depth_errors or DEFAULT_ERRORS
-    for index in np.linspace(0, len(records) - 1, min(images, len(records))).astype(int):
-        record = records[int(index)]
-        truth = np.nan_to_num(np.asarray(load_depth(record), np.float32))
-        true = Ruler(DepthMap(truth, "metric", record.camera))
-        guess = Ruler(predictor.predict(load_image(record.image), record.camera), errors)
+    for true, guess in rulers(predictor, folder, images):
         try:
             clear = true.floor.share >= 0.1 and true.floor.tilt <= 30
             guess.floor  # noqa: B018 - found at first use

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import overload
 
@@ -17,9 +18,9 @@ class Records(Sequence[Record]):
     A sub-class defines `__len__` and `at`.
     """
 
+    @abstractmethod
     def at(self, index: int) -> Record:
         """The record at 0 <= index < len(self)."""
-        raise NotImplementedError
 
     @overload
     def __getitem__(self, index: int) -> Record: ...
