@@ -7,6 +7,9 @@ is a random window of a photo, recoloured, sometimes mixed with a second one, sh
 camera had taken it; its answer is the label, and that camera is the view's. So a student learns the
 teacher's function from few photos, also where they show nothing that it was trained on (Beyer et al. 2022,
 "Knowledge distillation: a good teacher is patient and consistent"). No view shows a held-out photo.
+
+More sets (`--also`), more mixing (`--mixed`) and turned cameras (`--turn`) make the views more varied; their
+labels become poorer, but it is the teacher's function that is learnt, not the scene.
 """
 
 import argparse
@@ -40,28 +43,32 @@ POOL: tuple[tuple[str, Holdout | None, float], ...] = (
 """Photos, what the student's recipe holds out of them, and their share of the views."""
 
 RECOLOUR = Augment(colour=0.35, blur=0.1, noise=0.1)
-SMALLEST = 0.7  # linear share of a photo that a view keeps at least; the teacher's training knew zooms to 1.5
 MIXED = 0.3  # share of views that a second photo shines through
+SMALLEST = 0.7  # linear share of a photo that a view keeps at least; the teacher's training knew zooms to 1.5
 STEP = 1e-3  # metres per step of the stored labels
 
 
 class Photos:
-    """The photos of a data root that may be shown to the teacher."""
+    """The photos of a data root that may be shown to the teacher, of `POOL` and of ``also`` (path, share)."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, also: Sequence[tuple[str, float]] = (), turn: float = 0.0) -> None:
+        pool = [*POOL, *((path, None, share) for path, share in also)]
         self.sets: list[list[str]] = []
-        for path, holdout, _ in POOL:
+        for path, holdout, _ in pool:
             records: Sequence[Record] = open_records(root / path)
             self.sets.append(
                 [r.image for i, r in enumerate(records) if holdout is None or not holdout.is_held_out(i)]
             )
-        shares = np.array([share for *_, share in POOL])
+        shares = np.array([share for *_, share in pool])
         self.shares = shares / shares.sum()
+        self.turn = turn
 
     def window(self, rng: np.random.Generator) -> Pixels:
         """A random window of a random photo, at the view's size, mirrored half of the time."""
         images = self.sets[int(rng.choice(len(self.sets), p=self.shares))]
         image = load_image(images[int(rng.integers(len(images)))])
+        if self.turn > 0.0:
+            image = roll(image, float(rng.uniform(-self.turn, self.turn)))
         height, width = image.shape[:2]
         share = rng.uniform(SMALLEST, 1.0) if rng.random() < 0.6 else 1.0
         wide, high = (round(side * share) for side in fit_aspect(width, height, CAMERA.width / CAMERA.height))
@@ -70,10 +77,19 @@ class Photos:
         return view[:, ::-1].copy() if rng.random() < 0.5 else view
 
 
-def make_view(photos: Photos, rng: np.random.Generator) -> Pixels:
+def roll(image: Pixels, degrees: float) -> Pixels:
+    """A photo turned about its centre and enlarged until no corner of it is empty."""
+    height, width = image.shape[:2]
+    angle = np.radians(abs(degrees))
+    scale = np.cos(angle) + np.sin(angle) * max(width / height, height / width)
+    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, scale)
+    return np.asarray(cv2.warpAffine(image, turn, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def make_view(photos: Photos, mixed: float, rng: np.random.Generator) -> Pixels:
     """One view, (240, 320, 3) uint8 RGB."""
     view = photos.window(rng)
-    if rng.random() < MIXED:
+    if rng.random() < mixed:
         share = rng.uniform(0.1, 0.5)
         view = np.asarray(cv2.addWeighted(view, 1.0 - share, photos.window(rng), share, 0.0), np.uint8)
     return recolour(view, RECOLOUR, rng)
@@ -86,13 +102,14 @@ def ask(teacher: onnxruntime.InferenceSession, view: Pixels) -> Raster:
     return np.asarray(cv2.resize(depth, CAMERA.size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def label_views(teacher: Path, root: Path, folder: Path, count: int, seed: int) -> Iterator[Record]:
+def label_views(
+    teacher: Path, photos: Photos, folder: Path, count: int, *, seed: int, mixed: float = MIXED
+) -> Iterator[Record]:
     """Write views and labels, and yield their records."""
     session = onnxruntime.InferenceSession(teacher, providers=["CPUExecutionProvider"])
-    photos = Photos(root)
     for index in track(range(count), description="views", total=count):
         rng = np.random.default_rng((seed, index))
-        view = make_view(photos, rng)
+        view = make_view(photos, mixed, rng)
         depth = ask(session, view)
         image, label = folder / f"{index:06d}.jpg", folder / f"{index:06d}.png"
         cv2.imwrite(str(image), view[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 93])
@@ -106,6 +123,12 @@ def label_views(teacher: Path, root: Path, folder: Path, count: int, seed: int) 
         )
 
 
+def as_share(text: str) -> tuple[str, float]:
+    """A folder and its weight beside `POOL`, of "synthetic/levels=0.05"."""
+    path, _, share = text.partition("=")
+    return path, float(share)
+
+
 def main() -> None:
     """Label views from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -114,10 +137,18 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--views", type=int, default=12000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--mixed", type=float, default=MIXED, help="share of views a second photo shines through"
+    )
+    parser.add_argument("--turn", type=float, default=0.0, help="degrees that a camera rolls at most")
+    parser.add_argument(
+        "--also", type=as_share, action="append", default=[], metavar="PATH=SHARE", help="one more set"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     out = options.out.resolve()
-    records = label_views(options.teacher, options.data, out, options.views, options.seed)
+    photos = Photos(options.data, options.also, options.turn)
+    records = label_views(options.teacher, photos, out, options.views, seed=options.seed, mixed=options.mixed)
     write_manifest(records, out / "manifest.jsonl")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from teacher_views import label_views
+from teacher_views import Photos, label_views
 from typer.testing import CliRunner
 
 from onedepth.apps.cli import app
@@ -45,7 +45,9 @@ def train(values: dict[str, Any], folder: Path, data: Path, steps: int) -> Path:
 def views(shared: Path, folder: Path) -> Path:
     """A few views labelled by the teacher, as the recipe of the shipped model needs many."""
     folder.mkdir()
-    records = label_views(shared / "peers" / "fastdepth_nyu.onnx", shared / "data", folder, 12, seed=0)
+    records = label_views(
+        shared / "peers" / "fastdepth_nyu.onnx", Photos(shared / "data"), folder, 12, seed=0
+    )
     write_manifest(records, folder / "manifest.jsonl")
     return folder / "manifest.jsonl"
 
