@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 CameraOf: TypeAlias = "Callable[[int, int], Camera | None]"
 
-DEPTH_SCALE_HELP = (
-    "Of a depth file that another program wrote: its steps per metre, mm, tum, kitti, ... or a number."
-)
-
 _DEPTH_SUFFIXES = (".npz", ".exr", ".pfm")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _GREY16 = bytes((16, 0))  # bits and colour type, bytes 24 and 25 of a PNG

@@ -1,4 +1,4 @@
-"""Options that several commands have, spelled once: camera, model, and what is said of them."""
+"""Options that several commands have, spelled and explained once."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ DepthScale = Annotated[
     typer.Option(
         "--depth-scale",
         metavar="NAME",
-        help="HELP",
+        help="Of a depth file of another program: its steps per metre, mm, tum, kitti, ... or a number.",
     ),
 ]

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from onedepth.apps.cli._depth_source import DEPTH_SCALE_HELP
+from onedepth.apps.cli._options import (
+    CameraFile,
+    CameraName,
+    DepthScale,
+    Device,
+    Focal,
+    Fov,
+    ModelFile,
+    Overwrite,
+)
 
 
 def convert(
@@ -23,16 +32,14 @@ def convert(
     image: Annotated[
         Path | None, typer.Option(help="Photo of the depth file, for the colours of points and meshes.")
     ] = None,
-    focal: Annotated[float | None, typer.Option(help="Focal length in pixels.", metavar="PX")] = None,
-    fov: Annotated[
-        float | None, typer.Option(help="Horizontal field of view in degrees.", metavar="DEG")
-    ] = None,
-    camera: Annotated[Path | None, typer.Option(help="Camera file, as in `onedepth predict`.")] = None,
-    camera_name: Annotated[str | None, typer.Option(help="Which camera of that file.")] = None,
-    depth_scale: Annotated[str | None, typer.Option(help=DEPTH_SCALE_HELP, metavar="NAME")] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace the target if it exists.")] = False,
-    model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ... (see `onedepth doctor`).")] = "auto",
+    focal: Focal = None,
+    fov: Fov = None,
+    camera: CameraFile = None,
+    camera_name: CameraName = None,
+    depth_scale: DepthScale = None,
+    overwrite: Overwrite = False,
+    model: ModelFile = None,
+    device: Device = "auto",
 ) -> None:
     """Write depth as another format: point cloud, mesh, normals, or a scene of COLMAP or nerfstudio."""
     from onedepth.apps.cli import _convert_run as run

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from onedepth.apps.cli._app import say
-from onedepth.apps.cli._depth_source import DEPTH_SCALE_HELP
+from onedepth.apps.cli._options import (
+    CameraFile,
+    CameraName,
+    DepthScale,
+    Device,
+    Focal,
+    Fov,
+    ModelFile,
+    Overwrite,
+)
 from onedepth.errors import ConfigError
 
 
@@ -21,7 +30,7 @@ def effect(
     depth: Annotated[
         Path | None, typer.Option(help="Its depth file; without it depth is predicted.", metavar="FILE")
     ] = None,
-    depth_scale: Annotated[str | None, typer.Option(help=DEPTH_SCALE_HELP, metavar="NAME")] = None,
+    depth_scale: DepthScale = None,
     focus: Annotated[float | None, typer.Option(help="bokeh: metres that stay sharp.", metavar="M")] = None,
     at: Annotated[
         tuple[float, float] | None,
@@ -40,15 +49,13 @@ def effect(
         float | None, typer.Option(help="parallax, stereo, anaglyph: between the views.", metavar="MM")
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="parallax: length; 3 by default.")] = None,
-    focal: Annotated[float | None, typer.Option(help="Focal length in pixels.", metavar="PX")] = None,
-    fov: Annotated[
-        float | None, typer.Option(help="Horizontal field of view in degrees.", metavar="DEG")
-    ] = None,
-    camera: Annotated[Path | None, typer.Option(help="Camera file.")] = None,
-    camera_name: Annotated[str | None, typer.Option(help="Which camera of the file.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, coreml, ...")] = "auto",
-    overwrite: Annotated[bool, typer.Option(help="Replace the output if it exists.")] = False,
+    focal: Focal = None,
+    fov: Fov = None,
+    camera: CameraFile = None,
+    camera_name: CameraName = None,
+    model: ModelFile = None,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
     """Make a picture, or a clip, of a photo and its depth.
 

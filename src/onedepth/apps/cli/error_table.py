@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from onedepth.apps.cli._options import Device
+
 if TYPE_CHECKING:
     from onedepth.manifest.record import Record
 
@@ -22,7 +24,7 @@ def error_table(
         ),
     ],
     write: Annotated[bool, typer.Option("--write", help="Write the table into the model file.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ... (see `onedepth doctor`).")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Measure how wrong a model's depth is, by range: what `onedepth measure` needs for its uncertainties."""
     from onedepth.apps.cli._app import say

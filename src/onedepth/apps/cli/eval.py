@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from onedepth.apps.cli import FAILED, FAILED_SOME
+from onedepth.apps.cli._options import Device
 from onedepth.errors import ConfigError
 
 
@@ -43,7 +44,7 @@ def eval(
     per_image: Annotated[Path | None, typer.Option(help="All numbers, .csv or .parquet.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of an earlier run.")] = False,
     form: Annotated[Form, typer.Option("--format", help="How the summary is printed.")] = Form.table,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ... (see `onedepth doctor`).")] = "auto",
+    device: Device = "auto",
     verify: Annotated[
         Path | None,
         typer.Option(metavar="RESULT", help="Check a result file: its means, and a sample of its images."),

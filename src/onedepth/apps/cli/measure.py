@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from onedepth.apps.cli._depth_source import DEPTH_SCALE_HELP
+from onedepth.apps.cli._options import CameraFile, CameraName, DepthScale, Device, Focal, Fov, ModelFile
 from onedepth.apps.cli._pixel_options import PixelCommand
 
 measure = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -37,19 +37,17 @@ def _measure(
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Let --save replace a file that exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    focal: Annotated[float | None, typer.Option(help="Focal length in pixels.", metavar="PX")] = None,
-    fov: Annotated[
-        float | None, typer.Option(help="Horizontal field of view in degrees.", metavar="DEG")
-    ] = None,
-    camera: Annotated[Path | None, typer.Option(help="Camera file, as in `onedepth predict`.")] = None,
-    camera_name: Annotated[str | None, typer.Option(help="Which camera of that file.")] = None,
+    focal: Focal = None,
+    fov: Fov = None,
+    camera: CameraFile = None,
+    camera_name: CameraName = None,
     sensor: Annotated[
         bool,
         typer.Option("--sensor", help="The depth file was measured by a sensor, not predicted by a model."),
     ] = False,
-    depth_scale: Annotated[str | None, typer.Option(help=DEPTH_SCALE_HELP, metavar="NAME")] = None,
-    model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ... (see `onedepth doctor`).")] = "auto",
+    depth_scale: DepthScale = None,
+    model: ModelFile = None,
+    device: Device = "auto",
 ) -> None:
     """Measure lengths and heights in metres, each with its uncertainty (one standard deviation).
 

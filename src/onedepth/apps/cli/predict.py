@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from onedepth.apps.cli._app import say
+from onedepth.apps.cli._options import CameraFile, CameraName, Device, Focal, Fov, ModelFile, Overwrite
 
 _DEFAULT_FORMATS = ["picture", "png16"]
 _PAGE = "index.html"
@@ -27,24 +28,13 @@ def predict(
             "give it again for several. Without it: picture and png16.",
         ),
     ] = None,
-    focal: Annotated[float | None, typer.Option(help="Focal length in pixels.", metavar="PX")] = None,
-    fov: Annotated[
-        float | None, typer.Option(help="Horizontal field of view in degrees.", metavar="DEG")
-    ] = None,
-    camera: Annotated[
-        Path | None,
-        typer.Option(help="Camera file: OneDepth JSON, ROS YAML, COLMAP cameras.txt or KITTI calib."),
-    ] = None,
-    camera_name: Annotated[
-        str | None, typer.Option(help="Which camera of a COLMAP or KITTI file: its id, or P2, K_02, ...")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
-    device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, coreml, ... (see `onedepth doctor`).")
-    ] = "auto",
-    overwrite: Annotated[
-        bool, typer.Option(help="Replace results that exist; otherwise they are kept.")
-    ] = False,
+    focal: Focal = None,
+    fov: Fov = None,
+    camera: CameraFile = None,
+    camera_name: CameraName = None,
+    model: ModelFile = None,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
     png_scale: Annotated[
         str | None,
         typer.Option(help="Steps per metre of png16: mm, kitti, tum, ... or a number.", metavar="NAME"),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from onedepth.apps.cli._app import say
+from onedepth.apps.cli._options import CameraFile, CameraName, Device, Focal, Fov, ModelFile, Overwrite
 
 _LITTLE = 0.5  # share of the depth in reach below which the user hears of it
 _SAME = 0.01  # relative difference of two focal lengths that are still the same
@@ -29,17 +30,15 @@ def reconstruct(
     max_depth: Annotated[float, typer.Option(help="Depth beyond it is not used, metres.")] = 5.0,
     max_memory: Annotated[float, typer.Option(help="Megabytes that the volume may take.")] = 2000.0,
     every: Annotated[int, typer.Option(help="Use every n-th frame.", min=1)] = 1,
-    focal: Annotated[float | None, typer.Option(help="Focal length in pixels.", metavar="PX")] = None,
-    fov: Annotated[
-        float | None, typer.Option(help="Horizontal field of view in degrees.", metavar="DEG")
-    ] = None,
-    camera: Annotated[Path | None, typer.Option(help="Camera file, as in `onedepth predict`.")] = None,
-    camera_name: Annotated[str | None, typer.Option(help="Which camera of a COLMAP or KITTI file.")] = None,
+    focal: Focal = None,
+    fov: Fov = None,
+    camera: CameraFile = None,
+    camera_name: CameraName = None,
     fps: Annotated[float | None, typer.Option(help="Frames per second, as given to `track`.")] = None,
     scene: Annotated[str | None, typer.Option(help="Scene of a manifest with several.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, coreml, ...")] = "auto",
-    overwrite: Annotated[bool, typer.Option(help="Replace the output if it exists.")] = False,
+    model: ModelFile = None,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
     """Fuse the depth of frames along a path into one mesh (TSDF), in metres; lost frames are left out."""
     from onedepth.apps.cli._clip import is_kept, open_clip

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from onedepth.apps.cli._app import say
+from onedepth.apps.cli._options import Device, ModelFile
 
 
 def serve(
@@ -14,10 +15,8 @@ def serve(
         str, typer.Option(help="Address to listen on; the default is reached from this machine only.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8000,
-    model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
-    device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, coreml, ... (see `onedepth doctor`).")
-    ] = "auto",
+    model: ModelFile = None,
+    device: Device = "auto",
     token: Annotated[
         str | None,
         typer.Option(envvar="ONEDEPTH_TOKEN", help="Ask clients for this token.", show_envvar=True),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from onedepth.apps.cli._app import say
+from onedepth.apps.cli._options import CameraFile, CameraName, Device, Focal, Fov, ModelFile, Overwrite
 
 
 def track(
@@ -25,20 +26,18 @@ def track(
             help="predicted; labels (true depth of the manifest); none: no metres, up to one unknown scale."
         ),
     ] = "predicted",
-    focal: Annotated[float | None, typer.Option(help="Focal length in pixels.", metavar="PX")] = None,
-    fov: Annotated[
-        float | None, typer.Option(help="Horizontal field of view in degrees.", metavar="DEG")
-    ] = None,
-    camera: Annotated[Path | None, typer.Option(help="Camera file, as in `onedepth predict`.")] = None,
-    camera_name: Annotated[str | None, typer.Option(help="Which camera of a COLMAP or KITTI file.")] = None,
+    focal: Focal = None,
+    fov: Fov = None,
+    camera: CameraFile = None,
+    camera_name: CameraName = None,
     fps: Annotated[
         float | None, typer.Option(help="Frames per second; else the video's or manifest's.")
     ] = None,
     scene: Annotated[str | None, typer.Option(help="Scene of a manifest with several.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model file; without it the one that is shipped.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, coreml, ...")] = "auto",
+    model: ModelFile = None,
+    device: Device = "auto",
     noise: Annotated[float, typer.Option(help="Relative error expected of depth.")] = 0.05,
-    overwrite: Annotated[bool, typer.Option(help="Replace the output if it exists.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Follow the camera through a video: its path in metres, from features and depth (no loop closing).
 
