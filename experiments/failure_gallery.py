@@ -2,7 +2,7 @@
 
     python experiments/failure_gallery.py --model onedepth_v1
 
-Renders each case (`_failure_scenes.py`), predicts it with its true focal length, and writes a picture (a row
+Renders each case (`failures/scenes.py`), predicts it with its true focal length, and writes a picture (a row
 per case) and the numbers. Another model file: `--model FILE`.
 """
 
@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from _failure_scenes import View, close_up, corridor, glass, living_room, mirror, night, poster, room
-from _raycast import Floats, depth, pose, render
+from failures.raycast import Floats, depth, pose, render
+from failures.scenes import View, close_up, corridor, glass, living_room, mirror, night, poster, room
 from PIL import Image, ImageDraw, ImageFont
 
 from onedepth.camera import Camera

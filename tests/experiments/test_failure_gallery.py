@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-import _failure_scenes as scenes
-import _raycast as raycast
 import failure_gallery as gallery
 import numpy as np
 import pytest
+from failures import raycast, scenes
 
 from onedepth.camera import Camera
 from onedepth.distortion import Fisheye

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from _raycast import Floats, Lamp, Material, Scene, Shape, Texture, noise, random_of
+
+from failures.raycast import Floats, Lamp, Material, Scene, Shape, Texture, noise, random_of
 
 RGB = tuple[float, float, float]
 Box = tuple[float, float, float]
