@@ -20,8 +20,14 @@ README, CARD = ROOT / "README.md", ROOT / "docs" / "models" / "onedepth_v1.md"
 EVALUATIONS = sorted(p for p in (ROOT / "results").glob("*.json") if '"per_image"' in p.read_text())
 SETS = {  # first word of a table's set -> result
     "NYU": "nyu_v2_test.json",
-    "KITTI": "kitti_odometry_04.json",
+    "KITTI odometry": "kitti_odometry_04.json",
     "TUM": "tum_rgbd.json",
+    "KITTI raw": "kitti_sfnd3d.json",
+}
+UNSEEN = {  # likewise of the table of sets without metres
+    "halls": "levels.json",
+    "roads": "tracks.json",
+    "SfM": "sfm.json",
 }
 COLUMNS = {"AbsRel": "abs_rel", "delta1": "delta1", "RMSE": "rmse"}
 ROW = re.compile(r"^\|(?P<cells>(?:[^|\n]*\|)+)$", re.MULTILINE)
@@ -71,7 +77,7 @@ def scores(file: str, model: str, alignment: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(
-    ("page", "file", "expected"), [(README, SETS["NYU"], 4), (CARD, None, 10)], ids=["README", "card"]
+    ("page", "file", "expected"), [(README, SETS["NYU"], 4), (CARD, None, 14)], ids=["README", "card"]
 )
 def test_tables_hold_what_the_results_hold(page: Path, file: str | None, expected: int) -> None:
     found = list(rows(page, file))
@@ -100,6 +106,19 @@ def test_the_card_has_the_command_of_every_result_and_its_counts() -> None:
     )
     assert f"{share_none:.1f} % of bootstrap resamples" in card
     assert f"in {share_median:.1f} % with the median" in card
+
+
+def test_sets_without_metres_score_what_their_results_hold() -> None:
+    card = CARD.read_text()
+    for word, file in UNSEEN.items():
+        assert json.loads((ROOT / "results" / file).read_text())["command"] in card
+        for model in ("onedepth_v1", "FastDepth"):
+            stored = scores(file, model, "median")
+            (row,) = (
+                line for line in card.splitlines() if line.startswith(f"| {word}") and f"| {model} |" in line
+            )
+            cells = [cell.strip(" *") for cell in row.split("|")[-3:-1]]
+            assert cells == [f"{stored['abs_rel']:.3f}", f"{stored['delta1']:.3f}"], row
 
 
 def test_the_readme_leads_to_its_result() -> None:

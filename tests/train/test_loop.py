@@ -152,6 +152,14 @@ def test_starts_from_another_network(world, tmp_path):
     ours, theirs = load_checkpoint(first), load_checkpoint(second, averaged=False)
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-7)
+    larger = NETWORK | {"input_sizes": [[128, 96]]}
+    third = train(
+        recipe_of(steps=1, init=str(first), network=larger),
+        data_root=world,
+        folder=tmp_path / "l",
+        device="cpu",
+    )
+    assert load_checkpoint(third).config.input_sizes == ((128, 96),)
     other_network = NETWORK | {"canonical_focal": 61.0}
     with pytest.raises(ConfigError, match=r"init: .*holds another network"):
         train(

@@ -14,6 +14,8 @@ from onedepth.networks.pose import PoseNet
 from onedepth.train.recipe import Recipe
 from onedepth.train.system import AutoencoderSystem, System
 
+_SIZES = ("input_sizes", "pixel_budget")  # of a network's configuration: what its weights do not depend on
+
 
 @dataclass(frozen=True)
 class Run:
@@ -65,6 +67,7 @@ def _start(recipe: Recipe) -> DepthNet:
     if recipe.init is None:
         return DepthNet(recipe.network, pretrained=recipe.pretrained)
     network = load_checkpoint(recipe.init)
+    network.config = network.config.model_copy(update={name: getattr(recipe.network, name) for name in _SIZES})
     if network.config != recipe.network:
         wanted = network.config.model_dump(mode="json", exclude_defaults=True)
         raise ConfigError(
