@@ -109,6 +109,31 @@ def test_lost_frames_are_listed(tmp_path: Path) -> None:
     assert read_trajectory(tmp_path / "p.txt").lost == {4, 5}
 
 
+@pytest.mark.parametrize("depth", ["labels", "none"])
+def test_a_damaged_frame_is_lost_and_the_others_are_followed(tmp_path: Path, depth: str) -> None:
+    poses = walk(8)
+    clip = write_clip(tmp_path / "clip", poses)
+    (clip / "004.jpg").write_bytes((clip / "004.jpg").read_bytes()[:400])
+    code, said = run(clip, "--depth", depth, "-o", tmp_path / "p.txt")
+    assert code == 1
+    assert "error: " in said
+    assert "004.jpg" in said
+    assert "lost: 1 of 8 frames, whose poses are guesses: 4" in said
+    path = read_trajectory(tmp_path / "p.txt")
+    np.testing.assert_array_equal(path.poses[4], path.poses[3])
+    if depth == "labels":
+        assert apart(poses[-1], path.poses[-1])[0] < 0.05 * np.linalg.norm(poses[-1][:3, 3])
+
+
+def test_a_first_frame_that_cannot_be_read_stops_everything(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip", walk(3))
+    (clip / "000.jpg").unlink()
+    code, said = run(clip, "--depth", "labels", "-o", tmp_path / "p.txt")
+    assert code == 2
+    assert "000.jpg" in said
+    assert not (tmp_path / "p.txt").exists()
+
+
 def test_large_frames_are_shrunk_but_the_path_is_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from onedepth.camera import Camera
 from onedepth.depthmap import DepthMap
-from onedepth.errors import ConfigError, DataError
+from onedepth.errors import ConfigError, DataError, ImageError
 from onedepth.predict.predictor import Predictor
 from onedepth.track.frames import Frame, Frames
 from onedepth.track.tracker import Step, Tracker, TrackOptions, View
@@ -32,11 +32,13 @@ class Followed:
         trajectory: The path.
         steps: One per frame.
         scale_free: Whether the path's unit of length is arbitrary.
+        unreadable: What is wrong with each frame that could not be opened; their poses are guesses.
     """
 
     trajectory: Trajectory
     steps: tuple[Step, ...]
     scale_free: bool
+    unreadable: tuple[str, ...] = ()
 
     @property
     def keys(self) -> int:
@@ -79,6 +81,9 @@ def follow(
 ) -> Followed:
     """Follow the camera of a clip; one frame is in memory at a time.
 
+    A frame that cannot be opened is lost, with the pose of the frame before; the first one must open, so that
+    what is wrong with all of them is said at once.
+
     Args:
         frames: The clip.
         depth_of: Depth of a frame, asked for at key-frames; None for the path without metres.
@@ -90,7 +95,7 @@ def follow(
 
     Raises:
         DataError: A single frame, or frames of different sizes.
-        OneDepthError: A frame or its depth cannot be had.
+        OneDepthError: The first frame, or the depth of a key-frame, cannot be had.
     """
     from onedepth.track.scalefree import ScaleFreeTracker
 
@@ -100,17 +105,27 @@ def follow(
         )
     tracker = Tracker(options) if depth_of is not None else ScaleFreeTracker(options)
     steps: list[Step] = []
+    unreadable: list[str] = []
     size: tuple[int, int] | None = None
     focal: float | None = None
-    for frame in frames:
-        if size not in (None, frame.camera.size):
-            raise DataError(f"{frame.name}: is of another size than the frames before; expected one clip")
-        size, focal = frame.camera.size, focal or frame.camera.focal
-        steps.append(tracker.step(_view(frame, depth_of)))
+    for index in range(len(frames)):
+        try:
+            frame = frames.at(index)
+        except (ImageError, DataError) as error:
+            if index == 0:
+                raise
+            unreadable.append(str(error))
+            steps.append(Step(steps[-1].pose, "lost", key=False, points=0))
+        else:
+            if size not in (None, frame.camera.size):
+                raise DataError(f"{frame.name}: is of another size than the frames before; expected one clip")
+            size, focal = frame.camera.size, focal or frame.camera.focal
+            steps.append(tracker.step(_view(frame, depth_of)))
         on_frame()
     lost = frozenset(i for i, step in enumerate(steps) if step.status == "lost")
     poses = np.stack([step.pose for step in steps])
-    return Followed(Trajectory(poses, frames.times, lost, focal=focal), tuple(steps), depth_of is None)
+    trajectory = Trajectory(poses, frames.times, lost, focal=focal)
+    return Followed(trajectory, tuple(steps), depth_of is None, tuple(unreadable))
 
 
 def _view(frame: Frame, depth_of: DepthOf | None) -> View:

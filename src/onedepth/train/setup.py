@@ -67,7 +67,8 @@ def _start(recipe: Recipe) -> DepthNet:
     if recipe.init is None:
         return DepthNet(recipe.network, pretrained=recipe.pretrained)
     network = load_checkpoint(recipe.init)
-    network.config = network.config.model_copy(update={name: getattr(recipe.network, name) for name in _SIZES})
+    sizes = {name: getattr(recipe.network, name) for name in _SIZES}
+    network.config = network.config.model_copy(update=sizes)
     if network.config != recipe.network:
         wanted = network.config.model_dump(mode="json", exclude_defaults=True)
         raise ConfigError(

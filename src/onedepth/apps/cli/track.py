@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from onedepth.apps.cli._app import say
+from onedepth.apps.cli._app import report_error, say
 from onedepth.apps.cli._options import CameraFile, CameraName, Device, Focal, Fov, ModelFile, Overwrite
 
 
@@ -41,7 +41,8 @@ def track(
 ) -> None:
     """Follow the camera through a video: its path in metres, from features and depth (no loop closing).
 
-    Exit code: 0 every frame found, 1 some frames lost (their poses are guesses, and listed), 2 nothing done.
+    Exit code: 0 every frame found, 1 some frames lost or damaged (they are listed, and their poses guesses),
+    2 nothing done.
     """
     from onedepth.apps.cli import FAILED_SOME
     from onedepth.apps.cli._clip import is_kept, open_clip
@@ -67,6 +68,8 @@ def track(
     write_trajectory(found.trajectory, output, format)
     unit = "units (scale unknown)" if found.scale_free else "m"
     say(f"{output}: {len(clip)} frames, {found.trajectory.length:.2f} {unit}, {found.keys} key-frames")
+    for reason in found.unreadable:
+        report_error(reason)
     lost = sorted(found.trajectory.lost)
     if lost:
         shown = ", ".join(map(str, lost[:12])) + (", ..." if len(lost) > 12 else "")
