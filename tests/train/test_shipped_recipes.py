@@ -66,8 +66,8 @@ def logged(run: Path) -> dict[str, list[tuple[int, float]]]:
 def test_a_shipped_recipe_trains(path: Path, tmp_path: Path, shared_folder: Path):
     values, data = shortened(path), shared_folder / "data"
     for source in values["sources"]:
-        if source["path"].startswith("distilled/"):
-            source["path"] = str(views(shared_folder, tmp_path / "distilled"))
+        if source["path"].startswith(("distilled/", "varied_")):
+            source["path"] = str(views(shared_folder, tmp_path / source["name"]))
     if "init" in values:  # a checkpoint that is not at hand
         values["init"] = str(train({**values, "init": None}, tmp_path / "first", data, 1))
     checkpoint = train(values, tmp_path / "short", data, STEPS)
