@@ -1,6 +1,6 @@
 """Draw what validation said of a model over all stages of its training, and store the numbers.
 
-    python experiments/learning_curves.py recipes/onedepth_v1_larger.yaml --set nyu
+    python experiments/learning_curves.py recipes/onedepth_v1_finish.yaml --set nyu
 
 Stages follow from the recipes: each starts from the checkpoint that it names as `init`, and the stage before
 counts up to that step. Stages whose log is gone are left out.
