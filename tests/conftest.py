@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,11 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 settings.register_profile("patient", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "patient"))
+
+# A job that a script starts in the background (`make test &`) is deaf to Ctrl-C, and so is every program that
+# a test starts there, unless hearing is given back.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _has_gpu() -> bool:
