@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from onedepth import DepthMap
 from onedepth.apps.cli import app
 from onedepth.apps.cli._eval_files import Files
-from onedepth.apps.cli._eval_run import _gathered
 from onedepth.apps.cli._progress import progress
 from onedepth.errors import ConfigError
 from onedepth.evaluate.protocol import load_protocol
@@ -404,6 +403,14 @@ def test_fastdepth_scores_what_it_is_known_to(shared_folder: Path, tmp_path: Pat
     assert found == pytest.approx([0.1668, 0.7908, 0.5774, 0.1352, 0.8375, 0.5122], abs=0.002)
 
 
-def test_reasons_that_differ_only_in_numbers_are_told_once():
-    without = {"the scale is -0.5, not above 0": 2, "the scale is -1e-05, not above 0": 1, "no truth": 4}
-    assert _gathered(without) == {"the scale is -0.5, not above 0": 3, "no truth": 4}
+def test_reasons_that_differ_only_in_the_fitted_scale_are_told_once(tmp_path: Path) -> None:
+    truths = [ramp(1, 8), ramp(1, 4)]
+    data = write_set(tmp_path / "set", truths)
+    turned = {f"{i:06d}": truth[:, ::-1].copy() for i, truth in enumerate(truths)}
+    run = Run(
+        "--model", _predictions(tmp_path / "turned", turned), "--data", data, "--protocol", "midas-kitti"
+    )
+    assert run.code == 2
+    assert (
+        "2 of 2 images without a number: alignment scale_shift_disparity: the scale is not above 0" in run.err
+    )

@@ -63,7 +63,8 @@ def test_other_sets_and_turned_cameras_make_other_views(
     more = teacher_views.Photos(tmp_path, [teacher_views.as_share("floor=3")], turn=6.0)
     assert [len(images) for images in more.sets] == [2, 3]
     assert more.shares == pytest.approx([0.25, 0.75])
-    views = [teacher_views.make_view(p, 0.0, np.random.default_rng(5)) for p in (plain, more)]
+    turned = teacher_views.Photos(tmp_path, turn=6.0)
+    views = [teacher_views.make_view(p, 0.0, np.random.default_rng(5)) for p in (plain, turned)]
     assert views[0].shape == views[1].shape == (240, 320, 3)
     assert not np.array_equal(*views)
 

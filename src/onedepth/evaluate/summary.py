@@ -124,14 +124,15 @@ def _duel(
 
 
 def _reasons(table: Table, key: tuple[str, str]) -> dict[str, int]:
-    """Why images have no number -> how many; names and counts that are of one image only become `...`."""
+    """Why images have no number -> how many; names, counts and fitted scales of one image are left out."""
     texts = Counter[str]()
     for index, reason in table.columns[key].reasons.items():
         words = (
             "..." if "/" in word.strip("(:;,") or table.ids[index] in word else word
             for word in reason.split()
         )
-        texts[re.sub(r"\b\d+(?= (of \d+ )?pixels)", "some", " ".join(words))] += 1
+        text = re.sub(r"\b\d+(?= (of \d+ )?pixels)", "some", " ".join(words))
+        texts[re.sub(r"(?<=\bis )-?\d[\d.e+-]*, (?=not above)", "", text)] += 1
     return dict(texts.most_common())
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,7 +27,6 @@ from onedepth.evaluate.summary import Duel, Line, summarise
 Summary = tuple[list[Line], list[Duel]]
 Done = Literal["all", "some", "none"]
 _LISTED = 10
-_NUMBER = re.compile(r"-?\d[-\d.e+]*")
 
 
 @dataclass(frozen=True)
@@ -179,25 +177,15 @@ def _print_json(asked: Asked, outcome: Outcome, summary: Summary, content: Any) 
 _PRINTED = {"table": _print_table, "markdown": _print_markdown, "json": _print_json}
 
 
-def _gathered(without: Mapping[str, int]) -> dict[str, int]:
-    """Reasons and how many images have them; those that differ only in their numbers count as one."""
-    found: dict[str, tuple[str, int]] = {}
-    for reason, count in without.items():
-        told = "an error (below)" if reason.startswith("error: ") else reason
-        kind = _NUMBER.sub("#", told)
-        first, before = found.get(kind, (told, 0))
-        found[kind] = first, before + count
-    return dict(found.values())
-
-
 def _print_trouble(outcome: Outcome, lines: Sequence[Line], images: int) -> None:
     """What has no number and why, and what looks wrong; on stderr."""
     for warning in outcome.warnings:
         say(f"warning: {warning}", err=True)
     without: dict[tuple[str, str, int], list[str]] = {}
     for line in lines:
-        for reason, count in _gathered(line.without).items():
-            without.setdefault((line.model, reason, count), []).append(line.alignment)
+        for reason, count in line.without.items():
+            told = "an error (below)" if reason.startswith("error: ") else reason
+            without.setdefault((line.model, told, count), []).append(line.alignment)
     for (model, reason, count), names in without.items():
         say(
             f"{model}, {' and '.join(names)}: {count} of {images} images without a number: {reason}", err=True
